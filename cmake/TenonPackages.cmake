@@ -1,0 +1,16 @@
+# What the tree takes from Debian 12; README.md says why each is there.
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url program_options filesystem system)
+find_package(OpenSSL REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(prometheus-cpp REQUIRED COMPONENTS core)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+find_path(TENON_TOMLPP_INCLUDE toml++/toml.h REQUIRED)
+
+add_library(tenon_tomlpp INTERFACE)
+target_include_directories(tenon_tomlpp SYSTEM INTERFACE ${TENON_TOMLPP_INCLUDE})
+# TOML++ is compiled once, in host/config/toml.cc.
+target_compile_definitions(tenon_tomlpp INTERFACE TOML_HEADER_ONLY=0 TOML_EXCEPTIONS=0)
