@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tenon {
+
+using std::chrono::milliseconds;
+
+enum class Isolation : std::uint8_t { kWorker, kHost };
+
+// Knative's meanings; times are what the replica count follows.
+struct Scale {
+  unsigned min_replicas = 0;
+  unsigned max_replicas = 1;
+  unsigned target = 8;  // concurrent requests per replica before another starts
+  milliseconds last_replica_retention{30'000};  // idle time before the last replica goes
+  milliseconds scale_down_delay{10'000};  // idle time before a replica that is not the last goes
+
+  bool operator==(const Scale&) const = default;
+};
+
+struct DeploymentLimits {
+  milliseconds max_wait{60'000};       // of a request while no replica is ready; then 503
+  unsigned queue = 512;                // requests waiting at once
+  milliseconds load_timeout{300'000};  // without progress, a load is given up
+
+  bool operator==(const DeploymentLimits&) const = default;
+};
+
+struct DeploymentKey {
+  std::string workspace;
+  std::string model;
+  std::string environment;
+
+  auto operator<=>(const DeploymentKey&) const = default;
+};
+
+// "default/minilm@production", in logs and messages.
+std::string to_string(const DeploymentKey&);
+
+// One deployment as an operator described it: checked, paths resolved, defaults filled in.
+struct DeploymentSpec {
+  DeploymentKey key;
+  std::string runtime;               // plugin id
+  std::string model_path;            // absolute folder of a `file:` origin
+  std::vector<std::string> flavors;  // "cpu/x86"; empty means CPU
+  Isolation isolation = Isolation::kWorker;
+  Scale scale;
+  DeploymentLimits limits;
+  std::vector<std::pair<std::string, std::string>> options;      // plugin's own, with its defaults
+  std::vector<std::pair<std::string, std::string>> environment;  // values for the worker
+
+  bool operator==(const DeploymentSpec&) const = default;
+};
+
+// Names of workspaces, models, environments: 1–63 of [a-z0-9-], beginning and ending with a letter
+// or digit.
+bool is_valid_name(std::string_view);
+// Path roots that the host keeps for itself: v0, v1, v2, healthz, readyz, metrics, console.
+bool is_reserved_workspace(std::string_view);
+
+}  // namespace tenon
