@@ -1,8 +1,8 @@
 /* tenon.cache/1: files that a plugin makes once for a model and maps on the next load.
  *
  * The host keeps one cache folder for each pair of plugin and origin identity (device, inode, size,
- * mtime and ctime of the model's files): a name stays valid only while the model's files do. Add the
- * layout version and, where it matters, the instruction set to the name ("packed-v1-avx512").
+ * mtime and ctime of the model's files): a name stays valid only while the model's files do. Add
+ * the layout version and, where it matters, the instruction set to the name ("packed-v1-avx512").
  * Whoever wrote a file, its reader checks it: the content may be cut short or foreign.
  */
 #ifndef TENON_EXT_CACHE_H
