@@ -56,8 +56,7 @@ extern "C" {
 #define TENON_ABI_MINOR 0u
 #define TENON_MAGIC 0x314E4E54u /* "TNN1" */
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 typedef struct tenon_str {
   const char* data; /* may be null when size is 0 */
@@ -112,17 +111,15 @@ typedef struct tenon_runtime tenon_runtime; /* plugin-owned: the plugin, created
 typedef struct tenon_prepared tenon_prepared; /* plugin-owned: a model read, not yet on a lease */
 typedef struct tenon_instance tenon_instance; /* plugin-owned: a model that serves */
 
-/* ---- models and leases -------------------------------------------------------------------------
- */
+/* ---- models and leases ---- */
 
 /* What to serve: a folder that is complete and does not change while an instance uses it. */
 typedef struct tenon_model_source {
   uint32_t struct_size;
   uint32_t n_options;
-  tenon_str path; /* absolute path of the model folder */
-  tenon_str name; /* the model's name, for messages and answers */
-  const tenon_pair*
-      options; /* checked against the manifest's [[option]] list; defaults filled in */
+  tenon_str path;            /* absolute path of the model folder */
+  tenon_str name;            /* the model's name, for messages and answers */
+  const tenon_pair* options; /* checked against the manifest's list; defaults filled in */
 } tenon_model_source;
 
 typedef struct tenon_probe {
