@@ -160,8 +160,7 @@ typedef struct tenon_lease {
   uint32_t device_stride; /* sizeof the host's tenon_device */
 } tenon_lease;
 
-/* ---- requests and responses: HTTP-shaped
- * --------------------------------------------------------- */
+/* ---- requests and responses: HTTP-shaped ---- */
 
 enum {
   TENON_REQUEST_BODY_COMPLETE = 1u /* body holds all of it: body() will not be called */
@@ -216,8 +215,7 @@ typedef struct tenon_response {
 enum { TENON_LOG_DEBUG = 1, TENON_LOG_INFO = 2, TENON_LOG_WARN = 3, TENON_LOG_ERROR = 4 };
 enum { TENON_METRIC_COUNTER = 1, TENON_METRIC_GAUGE = 2, TENON_METRIC_HISTOGRAM = 3 };
 
-/* ---- what the host offers
- * ------------------------------------------------------------------------ */
+/* ---- what the host offers ---- */
 
 typedef struct tenon_host_api {
   uint32_t struct_size;
@@ -275,8 +273,7 @@ typedef struct tenon_host_api {
 /* Body bytes of one request that may be under way to a plugin that has not consumed them. */
 #define TENON_UPLOAD_WINDOW 262144u
 
-/* ---- what a plugin offers
- * ------------------------------------------------------------------------ */
+/* ---- what a plugin offers ---- */
 
 enum {
   TENON_FEATURE_FORK_SAFE = 1u,       /* create and prepare start no thread and touch no device: the
@@ -367,8 +364,7 @@ typedef struct tenon_plugin_descriptor {
 /* The only exported symbol. Pure: static data, no thread, no I/O, no allocation. */
 TENON_EXPORT const tenon_plugin_descriptor* tenon_plugin_v1(void) TENON_NOEXCEPT;
 
-/* ---- golden layout: a reordered or inserted field fails the build of both sides
- * ------------------- */
+/* ---- golden layout: a reordered or inserted field fails the build of both sides ---- */
 
 TENON_STATIC_ASSERT(sizeof(tenon_pair) == 32, "abi 1.0");
 TENON_STATIC_ASSERT(sizeof(tenon_error) == 512, "abi 1.0");
