@@ -1,0 +1,212 @@
+"""What dies or misbehaves takes nothing else with it."""
+
+import concurrent.futures
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from conftest import BUILD, children, deployment, minilm, running, wait_for
+
+
+class Traffic:
+    """A client that asks one model without pause and keeps every answer that was not right."""
+
+    def __init__(self, served, model="calm"):
+        self.served, self.model = served, model
+        self.wrong, self.right = [], 0
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        session = requests.Session()
+        while not self.stopping.is_set():
+            body = f"number {self.right}"
+            try:
+                answer = session.post(self.served.endpoint(self.model), data=body, timeout=30)
+                if (answer.status_code, answer.text) != (200, body):
+                    self.wrong.append((answer.status_code, answer.text[:200]))
+                self.right += 1
+            except requests.RequestException as error:
+                self.wrong.append(repr(error))
+
+    def __enter__(self):
+        self.thread.start()
+        wait_for(lambda: self.right > 5, 20, "traffic flows")
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+
+
+def replica_of(served, model):
+    status = wait_for(
+        lambda: served.status(model)["replicas"]["ready"] and served.status(model), 20, "a replica"
+    )
+    return status["pids"][0]
+
+
+def test_a_killed_worker_costs_no_answer(host):
+    served = host(deployment("calm") + deployment("shot"))
+    with Traffic(served) as calm, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(served.post, "shot", "/?sleep_ms=800", data=f"{i}") for i in range(8)]
+        pid = replica_of(served, "shot")
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGKILL)
+        answers = [a.result() for a in asked]
+    # Nothing had been sent, so another replica answers all of them.
+    assert [(a.status_code, a.text) for a in answers] == [(200, f"{i}") for i in range(8)]
+    assert calm.wrong == []
+
+
+def test_a_worker_killed_in_mid_stream_cuts_the_stream(host):
+    served = host(deployment("shot"))
+    with served.post("shot", "/?stream=20&sleep_ms=3000", data="x" * 20, stream=True) as answer:
+        assert answer.status_code == 200
+        pid = replica_of(served, "shot")
+        with pytest.raises(requests.exceptions.RequestException):
+            for i, _ in enumerate(answer.iter_content(1)):
+                if i == 0:
+                    os.kill(pid, signal.SIGKILL)
+    assert served.post("shot", data="again").text == "again"
+
+
+def test_a_request_that_kills_twice_is_answered_500(host, faulty):
+    served = host(faulty("shot", sin="abort_in_submit") + deployment("calm"), plugins=[FAULTY])
+    with Traffic(served) as calm:
+        answer = served.post("shot", data="deadly")
+    assert answer.status_code == 500
+    assert answer.json()["error"]["retryable"] is False
+    assert calm.wrong == []
+
+
+FAULTY = BUILD / "test-plugins"
+
+
+@pytest.fixture
+def faulty():
+    return lambda model, sin: deployment(
+        model, runtime="faulty", options=f'sin = "{sin}"', limits='maxWait = "5s"'
+    )
+
+
+def test_a_killed_template_harms_no_replica_and_is_replaced(host):
+    served = host(deployment("calm") + deployment("other"))
+    with Traffic(served) as calm:
+        pid = replica_of(served, "calm")
+        templates = [p for p in served.workers() if p != pid]
+        assert templates
+        for template in templates:
+            os.kill(template, signal.SIGKILL)
+        assert served.post("other", data="x").text == "x"
+        assert running(pid)
+    assert calm.wrong == []
+
+
+def test_nothing_outlives_a_killed_host(host):
+    served = host(minilm() + deployment("echo"))
+    served.post("minilm", "/embed", json={"inputs": "x"}).raise_for_status()
+    served.post("echo", data="x").raise_for_status()
+    below = served.workers()
+    assert len(below) >= 2
+    assert served.stop(signal.SIGKILL) == -signal.SIGKILL
+    wait_for(lambda: not any(running(p) for p in below), 5, "the workers end")
+
+
+def test_sigterm_under_load_answers_what_runs(host):
+    served = host(deployment("echo"))
+    served.post("echo", data="warm").raise_for_status()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(served.post, "echo", "/?sleep_ms=800", data=f"{i}") for i in range(8)]
+        wait_for(lambda: served.status("echo")["inFlight"] == 8, 10, "eight in flight")
+        below = served.workers()
+        assert served.stop(signal.SIGTERM) == 0
+        answers = [a.result() for a in asked]
+    assert [(a.status_code, a.text) for a in answers] == [(200, f"{i}") for i in range(8)]
+    assert not any(running(p) for p in below)
+
+
+def test_a_second_signal_stops_at_once(host):
+    served = host(deployment("echo"))
+    served.post("echo", data="warm").raise_for_status()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(served.post, "echo", "/?sleep_ms=20000")
+        wait_for(lambda: served.status("echo")["inFlight"] == 1, 10, "one in flight")
+        served.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        start = time.monotonic()
+        served.stop(signal.SIGTERM)
+        assert time.monotonic() - start < 5
+        with pytest.raises(requests.RequestException):
+            asked.result().raise_for_status()
+
+
+def test_sighup_touches_only_what_changed(host):
+    served = host(deployment("keep") + deployment("drop"))
+    for model in ("keep", "drop"):
+        served.post(model, data="x").raise_for_status()
+    pid = replica_of(served, "keep")
+    served.write(deployment("keep") + deployment("new"))
+    served.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: served.post("new", data="y").status_code == 200, 10, "the new deployment")
+    wait_for(lambda: served.post("drop").status_code == 404, 10, "the old one is gone")
+    assert replica_of(served, "keep") == pid
+    # A file with a mistake changes nothing.
+    served.write(deployment("keep") + "[[deployment]]\nmodle = 3\n")
+    served.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "modle" in served.log_path.read_text(), 10, "the log names the mistake")
+    assert served.post("new", data="y").text == "y"
+
+
+def test_a_client_that_goes_away_cancels_its_request(host):
+    served = host(deployment("echo"))
+    served.post("echo", data="warm").raise_for_status()
+    with pytest.raises(requests.Timeout):
+        served.post("echo", "/?sleep_ms=20000", timeout=0.3)
+    wait_for(lambda: served.metric("tenon_cancelled_requests_total", model="echo") == 1, 10, "a cancel")
+    wait_for(lambda: served.status("echo")["inFlight"] == 0, 10, "nothing in flight")
+
+
+SINS = {
+    "load": ["throw_in_load", "fail_load", "abort_in_load", "exit_in_load"],
+    "request": ["throw_in_submit", "two_finals", "abort_in_submit", "bad_status", "bad_header",
+                "credit_overrun", "abort_mid_stream", "ring_lie"],
+}
+
+
+def known_sins():
+    import tomllib
+
+    manifest = tomllib.loads((FAULTY / "faulty/tenon-plugin.toml").read_text())
+    return next(o["values"] for o in manifest["option"] if o["name"] == "sin")
+
+
+def test_every_sin_leaves_the_host_and_the_others_alone(host, faulty):
+    sins = known_sins()
+    assert len(sins) >= 12
+    served = host(
+        "".join(faulty(s.replace("_", "-"), s) for s in sins) + deployment("calm"),
+        plugins=[FAULTY],
+        limits="replicas = 40",
+    )
+    with Traffic(served) as calm, concurrent.futures.ThreadPoolExecutor(len(sins)) as pool:
+        asked = {s: pool.submit(ask, served, s.replace("_", "-")) for s in sins}
+        outcomes = {s: a.result() for s, a in asked.items()}
+    assert calm.wrong == []
+    assert served.process.poll() is None
+    print(outcomes)
+
+
+def ask(served, model):
+    """The status, or how the connection ended; never a hang."""
+    try:
+        return served.post(model, data="x" * 100, timeout=(5, 45)).status_code
+    except requests.exceptions.ReadTimeout:
+        return "hung" if model not in ("no-final", "never-loads") else "no answer, as asked"
+    except requests.RequestException as error:
+        return type(error).__name__
