@@ -91,6 +91,7 @@ struct DeploymentStatus {
   unsigned queued = 0;
   unsigned in_flight = 0;
   std::uint64_t memory_bytes = 0;
+  std::vector<int> pids;  // of the ready replicas that are processes
   unsigned crashes_in_a_row = 0;
   bool breaker_open = false;
   std::optional<ColdStart> last_cold_start;
