@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "host/domain/deployment.h"
+#include "host/domain/error.h"
+
+// Quantities as people write them.
+namespace tenon {
+
+// "250ms", "30s", "1.5m", "2h"; at most a year.
+Result<milliseconds> parse_duration(std::string_view);
+
+// "512MiB", "12GB", "1.5GiB", "4096B"; bytes. kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB
+// powers of 1024.
+Result<std::uint64_t> parse_size(std::string_view);
+
+}  // namespace tenon

@@ -1,0 +1,214 @@
+#include "host/telemetry/log.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <chrono>
+#include <cmath>
+#include <mutex>
+
+namespace tenon::log {
+
+std::atomic<LogLevel> least_level = LogLevel::kInfo;
+
+namespace {
+
+using Buffer = fmt::memory_buffer;
+
+struct Output {
+  std::mutex mutex;  // of the pointer; the sink has its own
+  std::shared_ptr<spdlog::logger> logger;
+  std::atomic<LogFormat> format = LogFormat::kText;
+};
+
+// Immortal: threads may log while the process ends.
+Output& output() {
+  static Output& it = *new Output;
+  return it;
+}
+
+std::shared_ptr<spdlog::logger> make_logger(std::shared_ptr<spdlog::sinks::sink> sink) {
+  if (!sink) sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  auto made = std::make_shared<spdlog::logger>("tenon", std::move(sink));
+  made->set_pattern("%v");
+  made->set_level(spdlog::level::trace);
+  made->flush_on(spdlog::level::trace);
+  return made;
+}
+
+std::shared_ptr<spdlog::logger> logger() {
+  Output& out = output();
+  const std::lock_guard lock(out.mutex);
+  if (!out.logger) out.logger = make_logger(nullptr);
+  return out.logger;
+}
+
+void append(Buffer& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
+
+// The length of the UTF-8 sequence that begins here; 0 when it is none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  std::size_t size = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  if (first > 0xF4 || size > text.size()) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  if (size >= 3) {  // overlong forms, surrogates, beyond U+10FFFF
+    const unsigned char second = byte(1);
+    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+        (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
+      return 0;
+    }
+  }
+  return size;
+}
+
+// Valid inside JSON's quotes whatever the bytes are; text lines use the same escapes.
+void append_escaped(Buffer& out, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = sequence_length(text);
+    const char c = text[0];
+    if (size == 0) {
+      append(out, "\\ufffd");
+    } else if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (c == '\n') {
+      append(out, "\\n");
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      fmt::format_to(fmt::appender(out), "\\u{:04x}", static_cast<unsigned>(c));
+    } else if (size == 2 && c == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0) {
+      // C1 controls: terminals obey them too.
+      fmt::format_to(fmt::appender(out), "\\u{:04x}", static_cast<unsigned char>(text[1]));
+    } else {
+      append(out, text.substr(0, size));
+    }
+    text.remove_prefix(size == 0 ? 1 : size);
+  }
+}
+
+void append_quoted(Buffer& out, std::string_view text) {
+  out.push_back('"');
+  append_escaped(out, text);
+  out.push_back('"');
+}
+
+bool is_plain(std::string_view text) {
+  if (text.empty()) return false;
+  for (char c : text) {
+    if (c <= ' ' || c >= 0x7F || c == '"' || c == '=' || c == '\\') return false;
+  }
+  return true;
+}
+
+struct AppendValue {
+  Buffer& out;
+  LogFormat format;
+
+  void operator()(bool value) const { append(out, value ? "true" : "false"); }
+  void operator()(double value) const {
+    if (std::isfinite(value)) {
+      fmt::format_to(fmt::appender(out), "{:.6g}", value);
+    } else {
+      append(out, "null");
+    }
+  }
+  void operator()(std::string_view value) const {
+    if (format == LogFormat::kText && is_plain(value)) {
+      append(out, value);
+    } else {
+      append_quoted(out, value);
+    }
+  }
+  void operator()(auto number) const { fmt::format_to(fmt::appender(out), "{}", number); }
+};
+
+std::string_view name_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      break;
+  }
+  return "error";
+}
+
+void append_time(Buffer& out) {
+  const auto now = std::chrono::system_clock::now();
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  const auto milli = std::chrono::duration_cast<std::chrono::milliseconds>(now - second).count();
+  const auto utc = fmt::gmtime(std::chrono::system_clock::to_time_t(second));
+  fmt::format_to(fmt::appender(out), "{:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc, milli);
+}
+
+void append_text(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
+  append_time(out);
+  fmt::format_to(fmt::appender(out), " {:5} ", name_of(level));
+  append_escaped(out, event);
+  for (const Field& field : fields) {
+    fmt::format_to(fmt::appender(out), " {}=", field.name());
+    std::visit(AppendValue{out, LogFormat::kText}, field.value());
+  }
+}
+
+void append_json(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
+  append(out, "{\"time\":\"");
+  append_time(out);
+  fmt::format_to(fmt::appender(out), "\",\"level\":\"{}\",\"event\":", name_of(level));
+  append_quoted(out, event);
+  for (const Field& field : fields) {
+    out.push_back(',');
+    append_quoted(out, field.name());
+    out.push_back(':');
+    std::visit(AppendValue{out, LogFormat::kJson}, field.value());
+  }
+  out.push_back('}');
+}
+
+spdlog::level::level_enum spdlog_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+void configure(LogFormat format, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink) {
+  auto made = make_logger(std::move(sink));
+  Output& out = output();
+  {
+    const std::lock_guard lock(out.mutex);
+    out.logger = std::move(made);
+  }
+  out.format = format;
+  least_level = level;
+}
+
+void write(LogLevel level, std::string_view event, Fields fields) {
+  Buffer line;
+  if (output().format.load(std::memory_order_relaxed) == LogFormat::kJson) {
+    append_json(line, level, event, fields);
+  } else {
+    append_text(line, level, event, fields);
+  }
+  logger()->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+}  // namespace tenon::log
