@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "host/domain/host_spec.h"
+
+namespace tenon::config {
+
+// What a reload changes. Deployments that are in none of the lists stay as they are.
+struct Changes {
+  std::vector<DeploymentSpec> added;
+  std::vector<DeploymentSpec> changed;  // as they are now
+  std::vector<DeploymentKey> removed;
+  bool logs = false;                 // [host.logs]: can follow at once
+  std::vector<std::string> restart;  // other keys whose change waits for a restart: "host.listen"
+  bool operator==(const Changes&) const = default;
+};
+
+Changes changes(const Config& before, const Config& after);
+
+}  // namespace tenon::config

@@ -1,0 +1,209 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "host/config/sections.h"
+#include "host/domain/nearest.h"
+
+namespace tenon::config {
+namespace {
+
+constexpr std::int64_t kMostReplicas = 10'000;
+constexpr std::int64_t kMostQueued = 1'000'000;
+constexpr std::int64_t kMostTarget = 100'000;
+constexpr std::string_view kDefaultEnvironment = "production";
+
+template <class T, class U>
+void take(T& field, const std::optional<U>& value) {
+  if (value) field = static_cast<T>(*value);
+}
+
+std::string checked_name(Table& table, std::string_view key, std::optional<Text> found) {
+  if (!found) return {};
+  if (is_valid_name(found->value)) return std::move(found->value);
+  table.problem(found->at, fmt::format("'{}' is no {} name: expected 1 to 63 of a-z, 0-9 and -, "
+                                       "with a letter or digit at both ends",
+                                       found->value, key));
+  return {};
+}
+
+const plugins::Manifest* read_runtime(Table& table, std::span<const plugins::Manifest> plugins) {
+  const auto runtime = table.required_text("runtime");
+  if (!runtime) return nullptr;
+  std::vector<std::string_view> ids;
+  for (const auto& manifest : plugins) {
+    if (manifest.id == runtime->value) return &manifest;
+    ids.push_back(manifest.id);
+  }
+  if (runtime->value == "auto") {
+    table.problem(runtime->at,
+                  "runtime 'auto' is not yet supported in this version: name a plugin");
+    return nullptr;
+  }
+  std::string hint = did_you_mean(runtime->value, ids);
+  if (hint.empty()) {
+    hint = ids.empty() ? std::string("; no plugin was found in the folders of 'plugins' in [host]")
+                       : fmt::format("; installed are {}", fmt::join(ids, ", "));
+  }
+  table.problem(runtime->at, fmt::format("there is no runtime '{}'{}", runtime->value, hint));
+  return nullptr;
+}
+
+std::string read_origin(Table& table, const Surroundings& surroundings) {
+  const auto origin = table.required_text("origin");
+  if (!origin) return {};
+  constexpr std::string_view kFile = "file:";
+  std::string_view path = origin->value;
+  if (path.starts_with("hf:")) {
+    table.problem(origin->at,
+                  "origins 'hf:' are not yet supported in this version: download the "
+                  "model and name its folder as \"file:PATH\"");
+    return {};
+  }
+  if (!path.starts_with(kFile) || path.size() == kFile.size()) {
+    table.problem(origin->at, fmt::format("'{}' is no origin: expected \"file:PATH\" with the "
+                                          "model's folder",
+                                          path));
+    return {};
+  }
+  path.remove_prefix(kFile.size());
+  std::string folder = surroundings.absolute(std::string(path));
+  if (!surroundings.is_folder(folder)) {
+    table.problem(origin->at, fmt::format("'{}': there is no folder {}", origin->value, folder));
+  }
+  return folder;
+}
+
+void read_flavors(Table& table, const plugins::Manifest* plugin, std::vector<std::string>& out) {
+  constexpr std::array<std::string_view, 1> kKnown = {"cpu/x86"};
+  const auto flavors = table.strings("flavors");
+  if (!flavors) return;
+  const auto is_gpu = [](const Text& flavor) { return flavor.value.starts_with("gpu/"); };
+  const auto gpus = std::ranges::count_if(*flavors, is_gpu);
+  if (gpus != 0 && static_cast<std::size_t>(gpus) != flavors->size()) {
+    table.problem(table.position("flavors"), "'flavors' must be CPU or GPU flavors, never both");
+    return;
+  }
+  for (const Text& flavor : *flavors) {
+    if (is_gpu(flavor)) {
+      table.problem(
+          flavor.at,
+          fmt::format("flavor '{}': GPUs are not yet supported in this version", flavor.value));
+    } else if (std::ranges::find(kKnown, flavor.value) == kKnown.end()) {
+      table.problem(flavor.at, fmt::format("there is no flavor '{}'; known are {}", flavor.value,
+                                           fmt::join(kKnown, ", ")));
+    } else if (plugin && !plugin->flavors.empty() &&
+               std::ranges::find(plugin->flavors, "cpu") == plugin->flavors.end()) {
+      table.problem(flavor.at,
+                    fmt::format("runtime '{}' does not run on flavor '{}'; it runs on {}",
+                                plugin->id, flavor.value, fmt::join(plugin->flavors, ", ")));
+    } else {
+      out.push_back(flavor.value);
+    }
+  }
+}
+
+Isolation read_isolation(Table& table, const plugins::Manifest* plugin,
+                         std::span<const PluginGrant> grants) {
+  const auto isolation = table.one_of<Isolation>(
+      "isolation", {{"worker", Isolation::kWorker}, {"host", Isolation::kHost}});
+  if (isolation != Isolation::kHost || !plugin) return isolation.value_or(Isolation::kWorker);
+  const auto grant = std::ranges::find(grants, plugin->id, &PluginGrant::name);
+  if (plugin->requires_worker) {
+    table.problem(table.position("isolation"),
+                  fmt::format("plugin '{}' must run in a worker: expected isolation = \"worker\"",
+                              plugin->id));
+  } else if (grant == grants.end() || !grant->host_isolation) {
+    table.problem(table.position("isolation"),
+                  fmt::format("plugin '{}' may not run inside the host: isolation = \"host\" needs "
+                              "hostIsolation = true in its [[plugin]] table",
+                              plugin->id));
+  }
+  return Isolation::kHost;
+}
+
+void read_scale(Table& table, Scale& scale) {
+  take(scale.min_replicas, table.integer("minReplicas", 0, kMostReplicas));
+  take(scale.max_replicas, table.integer("maxReplicas", 1, kMostReplicas));
+  take(scale.target, table.integer("target", 1, kMostTarget));
+  take(scale.last_replica_retention, table.duration("lastReplicaRetention"));
+  take(scale.scale_down_delay, table.duration("scaleDownDelay"));
+  if (const auto metric = table.text("metric"); metric && metric->value != "concurrency") {
+    constexpr std::array<std::string_view, 3> kLater = {"rps", "cpu", "memory"};
+    const bool later = std::ranges::find(kLater, metric->value) != kLater.end();
+    table.problem(
+        metric->at,
+        later ? fmt::format("metric '{}' is not yet supported in this version: expected "
+                            "\"concurrency\"",
+                            metric->value)
+              : fmt::format("there is no metric '{}': expected \"concurrency\"", metric->value));
+  }
+  if (scale.min_replicas > scale.max_replicas) {
+    table.problem(table.position(table.has("minReplicas") ? "minReplicas" : "maxReplicas"),
+                  fmt::format("'minReplicas' is {}, more than 'maxReplicas', which is {}",
+                              scale.min_replicas, scale.max_replicas));
+  }
+  table.later({"scaleUpMinimum", "stableWindow"});
+}
+
+void read_limits(Table& table, DeploymentLimits& limits) {
+  take(limits.max_wait, table.duration("maxWait"));
+  take(limits.queue, table.integer("queue", 1, kMostQueued));
+  take(limits.load_timeout, table.duration("loadTimeout"));
+  if (limits.load_timeout == milliseconds(0)) {
+    table.problem(table.position("loadTimeout"), "'loadTimeout' must be more than zero");
+  }
+}
+
+Options read_environment(Table& table) {
+  Options out;
+  for (const std::string& name : table.keys()) {
+    const auto is_word = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::ranges::all_of(name, is_word)) {
+      table.problem(table.key_position(name),
+                    fmt::format("'{}' is no name of an environment value: expected letters, digits "
+                                "and _, no digit first",
+                                name));
+    }
+    if (auto value = table.text(name)) {
+      if (value->value.contains('\0')) {
+        table.problem(value->at, fmt::format("'{}' holds a zero byte", name));
+      }
+      out.emplace_back(name, std::move(value->value));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+DeploymentSpec read_deployment(Table& table, const DeploymentContext& context) {
+  DeploymentSpec spec;
+  spec.key.workspace = context.host.workspace;
+  spec.key.model = checked_name(table, "model", table.required_text("model"));
+  spec.key.environment = kDefaultEnvironment;
+  if (auto name = table.text("environment")) {
+    spec.key.environment = checked_name(table, "environment", std::move(name));
+  }
+  const plugins::Manifest* plugin = read_runtime(table, context.plugins);
+  if (plugin) spec.runtime = plugin->id;
+  spec.model_path = read_origin(table, context.surroundings);
+  read_flavors(table, plugin, spec.flavors);
+  spec.isolation = read_isolation(table, plugin, context.grants);
+  if (auto scale = table.table("scale")) read_scale(*scale, spec.scale);
+  if (auto limits = table.table("limits")) read_limits(*limits, spec.limits);
+  if (auto environment = table.table("env")) spec.environment = read_environment(*environment);
+  auto options = table.table("options");
+  if (plugin) {
+    spec.options = read_options(std::move(options), *plugin);
+  } else if (options) {
+    for (const std::string& key : options->keys()) options->scalar(key);  // cannot be judged
+  }
+  table.later({"policies", "enabled", "devices", "primary", "burst", "canary", "labels", "warm"});
+  return spec;
+}
+
+}  // namespace tenon::config

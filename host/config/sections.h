@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/config/config.h"
+#include "host/config/toml_reader.h"
+
+// The parts of read_config(), by table.
+namespace tenon::config {
+
+// [host]; the defaults when there is none.
+HostSpec read_host(Table* host, const Surroundings&);
+
+// [[plugin]]
+std::vector<PluginGrant> read_grants(Table& root, std::span<const plugins::Manifest>);
+
+// One [[deployment]].
+struct DeploymentContext {
+  const HostSpec& host;
+  std::span<const plugins::Manifest> plugins;
+  std::span<const PluginGrant> grants;
+  const Surroundings& surroundings;
+};
+DeploymentSpec read_deployment(Table&, const DeploymentContext&);
+
+// [deployment.options] against what the plugin declares, its defaults filled in, in its order.
+using Options = std::vector<std::pair<std::string, std::string>>;
+Options read_options(std::optional<Table> options, const plugins::Manifest&);
+
+}  // namespace tenon::config
