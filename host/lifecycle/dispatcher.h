@@ -39,6 +39,7 @@ class Exchange {
   // runs again. Asked again when the request moves to another replica.
   virtual workers::RequestView view() = 0;
   // A replica took the last view(): body that arrives from now on goes through Flight::send_body().
+  // Not called when that view was complete: nothing is left to send.
   virtual void on_submitted() = 0;
   // Whether view() can still give the whole body from its beginning, and nothing was sent to the
   // client.

@@ -1,0 +1,164 @@
+#include "host/lifecycle/deployment.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "host/lifecycle/lane.h"
+#include "host/lifecycle/replica_slot.h"
+
+namespace tenon::lifecycle {
+
+bool Revision::same_worker(const Revision& other) const {
+  const auto worker_part = [](const DeploymentSpec& s) {
+    return std::tie(s.runtime, s.model_path, s.flavors, s.isolation, s.options, s.environment);
+  };
+  return worker_part(spec_) == worker_part(other.spec_) && grant_ == other.grant_ &&
+         manifest_->library == other.manifest_->library &&
+         manifest_->version == other.manifest_->version;
+}
+
+bool Revision::operator==(const Revision& other) const {
+  return same_worker(other) && spec_ == other.spec_;
+}
+
+Deployment::Deployment(DeploymentKey key, std::shared_ptr<Context> context, std::uint64_t id)
+    : key_(std::move(key)),
+      context_(std::move(context)),
+      id_(id),
+      lanes_(context_->loops.size()) {}
+
+Deployment::~Deployment() = default;
+
+Lane& Deployment::lane(unsigned loop) {
+  Cell& cell = lanes_[loop];
+  if (!cell.lane) {
+    cell.present.store(true);
+    cell.lane = std::make_unique<Lane>(*this, loop);
+    cell.lane->refresh();
+  }
+  return *cell.lane;
+}
+
+Lane* Deployment::lane_if_any(unsigned loop) { return lanes_[loop].lane.get(); }
+
+void Deployment::drop_lane(unsigned loop) {
+  lanes_[loop].lane.reset();
+  lanes_[loop].present.store(false);
+}
+
+void Deployment::nudge() {
+  if (nudged_.exchange(true)) return;
+  boost::asio::post(context_->loops.control(),
+                    [self = shared_from_this()] { self->context_->consider(self); });
+}
+
+std::vector<std::shared_ptr<ReplicaSlot>> Deployment::ready() const {
+  const std::lock_guard lock(mutex_);
+  return ready_;
+}
+
+void Deployment::note_waiting(TimePoint since) {
+  TimePoint::rep none = 0;
+  waiting_since_.compare_exchange_strong(none, since.time_since_epoch().count());
+}
+
+TimePoint Deployment::take_waiting_since() {
+  return TimePoint(TimePoint::duration(waiting_since_.exchange(0)));
+}
+
+std::optional<Refusal> Deployment::gate() {
+  if (!gate_shut_.load()) return std::nullopt;
+  const TimePoint now = context_->clock.now();
+  const std::lock_guard lock(mutex_);
+  if (!gate_ || now >= gate_->second) return std::nullopt;
+  Refusal refusal = gate_->first;
+  if (gate_->second != TimePoint::max()) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(gate_->second - now);
+    refusal.retry_after = static_cast<unsigned>(left.count());
+  }
+  return refusal;
+}
+
+void Deployment::shut_gate(Refusal refusal, TimePoint until) {
+  const std::lock_guard lock(mutex_);
+  gate_ = std::make_unique<std::pair<Refusal, TimePoint>>(std::move(refusal), until);
+  gate_shut_.store(true);
+}
+
+void Deployment::open_gate() {
+  if (!gate_shut_.load()) return;
+  const std::lock_guard lock(mutex_);
+  gate_.reset();
+  gate_shut_.store(false);
+}
+
+Progress Deployment::progress() const {
+  const std::lock_guard lock(mutex_);
+  return view_.progress;
+}
+
+std::shared_ptr<const Answer> Deployment::remembered(std::string_view question) const {
+  const std::lock_guard lock(mutex_);
+  return remembered_ ? remembered_->find(question) : nullptr;
+}
+
+void Deployment::remember(std::string question, std::shared_ptr<const Answer> answer) {
+  const std::lock_guard lock(mutex_);
+  if (!remembered_) remembered_ = std::make_unique<Remembered>();
+  remembered_->keep(std::move(question), std::move(answer));
+}
+
+void Deployment::tell_lanes(std::function<void(Deployment&, unsigned)> what) {
+  for (unsigned loop = 0; loop < lanes_.size(); ++loop) {
+    if (!lanes_[loop].present.load()) continue;
+    boost::asio::post(context_->loops.loop(loop),
+                      [self = shared_from_this(), loop, what] { what(*self, loop); });
+  }
+}
+
+void Deployment::publish(std::vector<std::shared_ptr<ReplicaSlot>> ready) {
+  {
+    const std::lock_guard lock(mutex_);
+    ready_ = std::move(ready);
+  }
+  tell_lanes([](Deployment& self, unsigned loop) {
+    Lane* lane = self.lane_if_any(loop);
+    if (!lane) return;
+    lane->refresh();
+    if (lane->disposable()) self.drop_lane(loop);
+  });
+}
+
+void Deployment::fail_waiting(const Refusal& refusal) {
+  take_waiting_since();
+  tell_lanes([refusal](Deployment& self, unsigned loop) {
+    if (Lane* lane = self.lane_if_any(loop)) lane->refuse_waiting(refusal);
+  });
+}
+
+DeploymentStatus Deployment::status() const {
+  const std::lock_guard lock(mutex_);
+  DeploymentStatus status;
+  status.key = key_;
+  status.runtime = view_.runtime;
+  status.replicas_ready = static_cast<unsigned>(ready_.size());
+  status.replicas_starting = view_.starting;
+  status.queued = queued_.load();
+  for (const auto& slot : ready_) {
+    status.in_flight += slot->in_flight();
+    status.memory_bytes += slot->replica().memory_bytes();
+    if (const int pid = slot->replica().pid(); pid != 0) status.pids.push_back(pid);
+  }
+  status.crashes_in_a_row = view_.restarts.failures;
+  status.breaker_open = view_.restarts.open;
+  status.last_cold_start = view_.last_cold_start;
+  status.last_error = view_.last_error;
+  status.load_done = view_.progress.done;
+  status.load_stage = view_.progress.stage;
+  const bool failed = view_.restarts.failures != 0 && ready_.empty() && gate_ != nullptr;
+  const bool first = view_.starting != 0 && !view_.ever_ready;
+  status.phase = failed ? Phase::kFailed : first ? Phase::kDeploying : Phase::kDeployed;
+  return status;
+}
+
+}  // namespace tenon::lifecycle

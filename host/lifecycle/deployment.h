@@ -1,0 +1,164 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/lifecycle/clock.h"
+#include "host/lifecycle/dispatcher.h"
+#include "host/lifecycle/refusals.h"
+#include "host/lifecycle/remembered.h"
+#include "host/loop/event_loops.h"
+#include "host/scheduler/restarts.h"
+
+namespace tenon::lifecycle {
+
+class Deployment;
+class Lane;
+class ReplicaSlot;
+
+// What happened to requests; counted when it happens. [any]
+class Events {
+ public:
+  virtual ~Events() = default;
+  virtual void on_cancelled(const DeploymentKey&) = 0;  // a client went away
+  virtual void on_retried(const DeploymentKey&) = 0;    // moved to another replica after a death
+  virtual void on_refused(const DeploymentKey&, const Refusal&) = 0;
+  virtual void on_cold_start(const DeploymentKey&, const ColdStart&) = 0;
+  // A replica ended without being asked to.
+  virtual void on_failure(const DeploymentKey&, const workers::Gone&, unsigned in_a_row) = 0;
+};
+
+// What all deployments of a host share.
+struct Context {
+  EventLoops& loops;
+  Clock& clock;
+  Events& events;
+  std::function<void(std::shared_ptr<Deployment>)> consider;  // [control]
+};
+
+// A deployment as it was configured at one time; what find() gives out.
+class Revision final : public Target {
+ public:
+  Revision(DeploymentSpec spec, std::shared_ptr<const plugins::Manifest> manifest,
+           PluginGrant grant, std::shared_ptr<Deployment> deployment)
+      : spec_(std::move(spec)),
+        manifest_(std::move(manifest)),
+        grant_(std::move(grant)),
+        deployment_(std::move(deployment)) {}
+
+  const DeploymentSpec& spec() const override { return spec_; }
+  const plugins::Manifest& plugin() const override { return *manifest_; }
+  const std::shared_ptr<const plugins::Manifest>& manifest() const { return manifest_; }
+  const PluginGrant& grant() const { return grant_; }
+  Deployment& deployment() const { return *deployment_; }
+  const std::shared_ptr<Deployment>& shared_deployment() const { return deployment_; }
+
+  // Whether a replica of the one serves the other: nothing differs that a worker sees.
+  bool same_worker(const Revision&) const;
+  bool operator==(const Revision&) const;
+
+ private:
+  DeploymentSpec spec_;
+  std::shared_ptr<const plugins::Manifest> manifest_;
+  PluginGrant grant_;
+  std::shared_ptr<Deployment> deployment_;
+};
+
+// What lasts of a deployment over its revisions, and what its event loops and the control loop
+// share of it. Requests are handled by a Lane per event loop, replicas by the Keeper on the control
+// loop; they meet in the fields here:
+//
+//  - the list of ready replicas: the keeper changes it and then tells the lanes that exist; a lane
+//    that comes into being announces itself before it reads the list, so none misses a change;
+//  - the count of waiting requests, and nudge(): a lane counts first and nudges then; the keeper
+//    forgets the nudge first and reads the count then, so no request waits unseen;
+//  - the gate: while it is shut, requests that find no ready replica are refused at once.
+class Deployment : public std::enable_shared_from_this<Deployment> {
+ public:
+  Deployment(DeploymentKey, std::shared_ptr<Context>, std::uint64_t id);
+  ~Deployment();
+
+  const DeploymentKey& key() const { return key_; }
+  std::uint64_t id() const { return id_; }
+  const Context& context() const { return *context_; }
+
+  // [event loop `loop`]
+  Lane& lane(unsigned loop);
+  Lane* lane_if_any(unsigned loop);
+  void drop_lane(unsigned loop);
+
+  // [any] Has the keeper look at this deployment soon.
+  void nudge();
+
+  // [event loops]
+  std::vector<std::shared_ptr<ReplicaSlot>> ready() const;
+  std::atomic<unsigned>& queued() { return queued_; }
+  void note_waiting(TimePoint since);
+  // When this many are in flight in its least loaded replica, another might help.
+  unsigned grow_above() const { return grow_above_.load(std::memory_order_relaxed); }
+  std::optional<Refusal> gate();  // why requests are refused at once
+  Progress progress() const;
+  std::shared_ptr<const Answer> remembered(std::string_view question) const;
+  void remember(std::string question, std::shared_ptr<const Answer>);
+
+  // [control]
+  void forget_nudge() { nudged_.store(false); }
+  void publish(std::vector<std::shared_ptr<ReplicaSlot>> ready);  // and tells the lanes
+  void fail_waiting(const Refusal&);                              // all that wait now
+  void shut_gate(Refusal, TimePoint until);  // TimePoint::max(): until it is opened
+  void open_gate();
+  void grow_above(unsigned in_flight) {
+    grow_above_.store(in_flight, std::memory_order_relaxed);
+  }
+  TimePoint take_waiting_since();
+
+  // What the keeper tells of itself. Written on the control loop, under the mutex.
+  struct View {
+    std::string runtime;
+    unsigned starting = 0;
+    scheduler::Restarts restarts;
+    std::optional<ColdStart> last_cold_start;
+    std::optional<std::string> last_error;
+    Progress progress;
+    bool ever_ready = false;
+  };
+  template <class Change>
+  void change_view(Change change) {
+    const std::lock_guard lock(mutex_);
+    change(view_);
+  }
+
+  DeploymentStatus status() const;  // [any]
+
+ private:
+  void tell_lanes(std::function<void(Deployment&, unsigned loop)>);
+
+  struct Cell {
+    std::atomic<bool> present{false};
+    std::unique_ptr<Lane> lane;  // touched on its loop only
+  };
+
+  const DeploymentKey key_;
+  const std::shared_ptr<Context> context_;
+  const std::uint64_t id_;
+  std::vector<Cell> lanes_;
+
+  std::atomic<unsigned> queued_{0};
+  std::atomic<unsigned> grow_above_{~0U};
+  std::atomic<bool> nudged_{false};
+  std::atomic<bool> gate_shut_{false};
+  std::atomic<TimePoint::rep> waiting_since_{0};  // 0: nobody waits
+
+  mutable std::mutex mutex_;  // of what follows; never held while anything else is called
+  std::vector<std::shared_ptr<ReplicaSlot>> ready_;
+  std::unique_ptr<std::pair<Refusal, TimePoint>> gate_;
+  std::unique_ptr<Remembered> remembered_;
+  View view_;
+};
+
+}  // namespace tenon::lifecycle

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "host/domain/host_spec.h"
+#include "host/lifecycle/deployment.h"
+#include "host/lifecycle/dispatcher.h"
+#include "host/lifecycle/keeper.h"
+
+namespace tenon::lifecycle {
+
+// A deployment as the configuration wants it.
+struct Wanted {
+  DeploymentSpec spec;
+  std::shared_ptr<const plugins::Manifest> plugin;
+  PluginGrant grant;
+};
+
+// All deployments of a host: finds them, hands requests over, keeps their replicas.
+//
+// Threads: find(), dispatch() and ask() on the event loops, status() anywhere, the rest on the
+// control loop (or before the loops run). Destroyed after the loops have stopped. The launcher and
+// what the Context names must outlive it.
+class Deployments final : public Dispatcher {
+ public:
+  Deployments(EventLoops&, workers::ReplicaLauncher&, Clock&, Events&, KeeperOptions = {});
+  ~Deployments() override;
+
+  // Makes the deployments be these: new ones are added, changed ones get a new revision, those that
+  // are missing are drained and forgotten; the others are not touched.
+  void apply(std::vector<Wanted>);
+  void set_limits(const scheduler::CapacityLimits& limits, milliseconds drain) {
+    keeper_.set_limits(limits, drain);
+  }
+  // Refuses new and waiting requests and ends every replica, which may finish what it has for
+  // `grace`; zero ends them at once. `done` comes on the control loop when none is left. May be
+  // called again with less grace.
+  void shutdown(milliseconds grace, std::move_only_function<void()> done);
+
+  std::shared_ptr<Target> find(std::string_view workspace, std::string_view model,
+                               std::string_view environment) const override;
+  Refusal explain_missing(std::string_view workspace, std::string_view model,
+                          std::string_view environment) const override;
+  std::shared_ptr<Flight> dispatch(const std::shared_ptr<Target>&, Exchange&) override;
+  std::shared_ptr<Flight> ask(const std::shared_ptr<Target>&, Exchange&) override;
+  std::vector<DeploymentStatus> status() const override;
+
+  // Every ready replica with its deployment, for the scrape. [any]
+  void for_each_replica(
+      const std::function<void(const DeploymentKey&, const workers::Replica&)>&) const;
+
+ private:
+  struct Names;  // an immutable map from names to revisions
+  struct NamesOfThread;
+
+  std::shared_ptr<const Names> names() const;
+
+  const std::shared_ptr<Context> context_;
+  Keeper keeper_;
+  std::uint64_t next_id_ = 1;
+
+  // find() reads a copy that its thread keeps for as long as the version stands, so that neither
+  // the map nor a revision's reference count is shared between event loops.
+  const std::uint64_t instance_;
+  std::atomic<std::uint64_t> version_{1};
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Names> names_;
+};
+
+}  // namespace tenon::lifecycle

@@ -1,0 +1,537 @@
+#include "host/lifecycle/keeper.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include "host/scheduler/scale.h"
+
+namespace tenon::lifecycle {
+namespace {
+
+// How long a deployment that does not fit into the host is refused before its size is looked at
+// again.
+constexpr std::chrono::seconds kTooLargeFor{10};
+
+TimePoint earlier(TimePoint a, TimePoint b) {
+  if (a == TimePoint{}) return b;
+  return b == TimePoint{} ? a : std::min(a, b);
+}
+
+}  // namespace
+
+Keeper::Keeper(std::shared_ptr<Context> context, workers::ReplicaLauncher& launcher,
+               KeeperOptions options)
+    : context_(std::move(context)), launcher_(launcher), options_(options) {}
+
+Keeper::~Keeper() {
+  for (auto& [id, k] : deployments_) {
+    for (const auto& slot : k.slots) slot->forget_keeper();
+  }
+}
+
+Keeper::Kept* Keeper::find(const Deployment& deployment) {
+  const auto found = deployments_.find(deployment.id());
+  return found == deployments_.end() ? nullptr : &found->second;
+}
+
+void Keeper::set_limits(const scheduler::CapacityLimits& limits, milliseconds drain) {
+  options_.limits = limits;
+  options_.drain = drain;
+  settle_claims();
+}
+
+void Keeper::adopt(std::shared_ptr<const Revision> revision) {
+  Kept& k = deployments_[revision->deployment().id()];
+  const bool changed = k.revision && !k.revision->same_worker(*revision);
+  k.revision = std::move(revision);
+  if (changed) {  // what was learned belongs to the old one
+    k.restarts = {};
+    k.bytes = 0;
+    k.estimated = k.asking_estimate = false;
+    k.deployment().open_gate();
+  }
+  k.deployment().change_view([&](Deployment::View& view) {
+    view.runtime = k.revision->spec().runtime;
+    if (changed) view.last_error.reset();
+  });
+  consider(k.deployment());
+}
+
+void Keeper::remove(Deployment& deployment) {
+  Kept* k = find(deployment);
+  if (!k) return;
+  k->removed = true;
+  deployment.shut_gate(removed(deployment.key()), TimePoint::max());
+  deployment.fail_waiting(removed(deployment.key()));
+  for (const auto& slot : k->slots) end(*k, *slot, options_.drain);
+  refresh(*k);
+  settle_claims();
+  if (k->slots.empty()) deployments_.erase(deployment.id());
+}
+
+void Keeper::shutdown(milliseconds grace, std::move_only_function<void()> done) {
+  stopping_ = true;
+  stopped_ = std::move(done);
+  alarm_.reset();
+  claims_.clear();
+  bool none = true;
+  for (auto& [id, k] : deployments_) {
+    k.deployment().shut_gate(stopping(), TimePoint::max());
+    k.deployment().fail_waiting(stopping());
+    for (const auto& slot : k.slots) end(k, *slot, grace), none = false;
+  }
+  if (none && stopped_) boost::asio::post(context_->loops.control(), std::move(stopped_));
+}
+
+// What there is, and what there should be.
+
+bool Keeper::is_old(const Kept& k, const ReplicaSlot& slot) const {
+  return slot.revision() != k.revision && !slot.revision()->same_worker(*k.revision);
+}
+
+Keeper::Count Keeper::count(const Kept& k) const {
+  Count count;
+  for (const auto& slot : k.slots) {
+    if (slot->closed()) continue;
+    count.in_flight += slot->in_flight();
+    ++(is_old(k, *slot) ? count.old : slot->kept.ready ? count.ready : count.starting);
+  }
+  return count;
+}
+
+unsigned Keeper::desired(const Kept& k, const Count& have) const {
+  return scheduler::desired_replicas(k.scale(),
+                                     {have.ready, have.in_flight, k.deployment().queued().load()});
+}
+
+bool Keeper::lacks(const Kept& k) const {
+  const Count have = count(k);
+  return !k.removed && !stopping_ && have.have() < desired(k, have);
+}
+
+bool Keeper::may_start(const Kept& k) const {
+  return context_->clock.now() >= k.restarts.not_before;
+}
+
+void Keeper::consider(Deployment& deployment) {
+  deployment.forget_nudge();
+  Kept* k = find(deployment);
+  if (!k || k->removed || stopping_) return;
+  if (deployment.queued().load() == 0) deployment.take_waiting_since();
+  give_up_stuck_loads(*k);
+  retire_old(*k, false);
+  scale_down(*k);
+  while (!k->claims && lacks(*k) && may_start(*k)) {
+    claim(*k);
+    if (!k->claims) break;  // its estimate is under way
+    settle_claims();
+  }
+  if (!claims_.empty()) settle_claims();
+  refresh(*k);
+}
+
+void Keeper::give_up_stuck_loads(Kept& k) {
+  const milliseconds timeout = k.revision->spec().limits.load_timeout;
+  for (const auto& slot : k.slots) {
+    if (slot->kept.ready || slot->closed()) continue;
+    if (context_->clock.now() < slot->kept.progressed + timeout) continue;
+    slot->kept.gave_up = std::make_unique<Error>(Error{
+        Code::kDeadline, fmt::format("loading made no progress for {} ms", timeout.count()), true});
+    end(k, *slot, milliseconds(0));
+  }
+}
+
+void Keeper::retire_old(Kept& k, bool at_once) {
+  const Count have = count(k);
+  if (have.old == 0) return;
+  if (!at_once && have.ready == 0 && desired(k, have) != 0) return;
+  for (const auto& slot : k.slots) {
+    if (!slot->closed() && is_old(k, *slot)) end(k, *slot, options_.drain);
+  }
+}
+
+void Keeper::scale_down(Kept& k) {
+  const TimePoint now = context_->clock.now();
+  Deployment& deployment = k.deployment();
+  const bool waiting = deployment.queued().load() != 0;
+  std::vector<std::shared_ptr<ReplicaSlot>> slots;
+  for (const auto& slot : k.slots) {
+    if (slot->kept.ready && !slot->closed() && !is_old(k, *slot)) slots.push_back(slot);
+  }
+  k.idle_check = {};
+  if (slots.size() <= k.scale().min_replicas) {
+    k.window_began = {};
+    return;
+  }
+  std::vector<scheduler::ReadyReplica> ready;
+  for (const auto& slot : slots) {
+    // A busy one says when it becomes idle; it may have done so just before it was told to.
+    const bool busy = slot->in_flight() != 0 || waiting;
+    if (busy) slot->watch();
+    if (busy && slot->in_flight() == 0 && !waiting) deployment.nudge();
+    ready.push_back({slot->id(), slot->in_flight(), slot->peak(), slot->idle_since()});
+  }
+  if (waiting) return;
+  if (k.window_began == TimePoint{}) {
+    k.window_began = now;
+    for (const auto& slot : slots) slot->reset_peak();
+  }
+  const bool over = now >= k.window_began + k.scale().scale_down_delay;
+  const scheduler::ScaleDownPlan plan = scheduler::plan_scale_down(k.scale(), ready, now, over);
+  for (const auto& slot : slots) {
+    if (std::ranges::find(plan.end, slot->id()) == plan.end.end()) continue;
+    const bool idle = slot->in_flight() == 0;
+    if (!idle || slot->close_if_idle()) end(k, *slot, options_.drain);
+  }
+  if (over) {
+    k.window_began = now;
+    for (const auto& slot : slots) slot->reset_peak();
+  }
+  if (plan.check_at) k.idle_check = *plan.check_at;
+  const std::size_t floor = std::max(1U, k.scale().min_replicas);
+  if (slots.size() - plan.end.size() > floor) {
+    k.idle_check = earlier(k.idle_check, k.window_began + k.scale().scale_down_delay);
+  }
+}
+
+// Room.
+
+void Keeper::claim(Kept& k) {
+  if (k.wanted_since == TimePoint{}) k.wanted_since = context_->clock.now();
+  if (options_.limits.bytes != 0 && k.bytes == 0 && !k.estimated) return ask_estimate(k);
+  k.claims = true;
+  claims_.push_back({k.deployment().id(), 0});
+}
+
+std::vector<scheduler::HeldReplica> Keeper::held() const {
+  using State = scheduler::HeldReplica::State;
+  std::vector<scheduler::HeldReplica> held;
+  for (const auto& [id, k] : deployments_) {
+    const bool waiting = k.deployment().queued().load() != 0;
+    for (const auto& slot : k.slots) {
+      const std::uint64_t measured =
+          slot->kept.ready && slot->attached() ? slot->replica().memory_bytes() : 0;
+      const bool busy = !slot->kept.ready || waiting || slot->in_flight() != 0;
+      held.push_back({slot->id(), id, measured != 0 ? measured : slot->kept.predicted_bytes,
+                      slot->closed() ? State::kEnding
+                      : busy         ? State::kBusy
+                                     : State::kIdle,
+                      slot->idle_since(), k.removed ? 0 : k.scale().min_replicas});
+    }
+  }
+  return held;
+}
+
+// Twice, because a replica may have become idle before it was told to say so.
+void Keeper::settle_claims() {
+  if (settle_once()) settle_once();
+}
+
+// True when a replica became idle meanwhile.
+bool Keeper::settle_once() {
+  std::erase_if(claims_, [this](const WaitingClaim& c) {
+    const auto found = deployments_.find(c.deployment);
+    if (found == deployments_.end()) return true;
+    Kept& k = found->second;
+    if (lacks(k) && may_start(k)) return false;
+    k.claims = false;
+    k.wanted_since = {};
+    refresh(k);
+    return true;
+  });
+  if (claims_.empty() || stopping_) return false;
+
+  std::vector<scheduler::Claim> claims;
+  for (const WaitingClaim& c : claims_) {
+    claims.push_back({c.deployment, deployments_.at(c.deployment).bytes, c.overtaken});
+  }
+  const std::vector<scheduler::HeldReplica> before = held();
+  const scheduler::CapacityPlan plan = scheduler::plan_capacity(options_.limits, before, claims);
+
+  for (const std::uint64_t victim : plan.end) {
+    for (auto& [id, k] : deployments_) {
+      const auto slot = std::ranges::find(k.slots, victim, &ReplicaSlot::id);
+      if (slot != k.slots.end() && (*slot)->close_if_idle()) end(k, **slot, options_.drain);
+    }
+  }
+  std::vector<WaitingClaim> waiting;
+  for (std::size_t i = 0; i < plan.verdicts.size(); ++i) {
+    WaitingClaim c = claims_[i];
+    Kept& k = deployments_.at(c.deployment);
+    k.claims = false;
+    switch (plan.verdicts[i]) {
+      case scheduler::Verdict::kStart:
+        launch(k);
+        break;
+      case scheduler::Verdict::kTooLarge:
+        refuse_too_large(k);
+        break;
+      case scheduler::Verdict::kNothingIdle:
+      case scheduler::Verdict::kBehind:
+        retire_old(k, true);  // its own earlier revision makes room first
+        [[fallthrough]];
+      case scheduler::Verdict::kRoomComing:
+        c.overtaken += plan.overtaken[i];
+        k.claims = true;
+        waiting.push_back(c);
+    }
+    refresh(k);
+  }
+  claims_ = std::move(waiting);
+  if (claims_.empty()) return false;
+
+  for (const auto& [id, k] : deployments_) {
+    for (const auto& slot : k.slots) slot->watch();
+  }
+  const std::vector<scheduler::HeldReplica> after = held();
+  return std::ranges::any_of(after, [&](const scheduler::HeldReplica& r) {
+    const auto was = std::ranges::find(before, r.id, &scheduler::HeldReplica::id);
+    return r.state == scheduler::HeldReplica::State::kIdle && was != before.end() &&
+           was->state == scheduler::HeldReplica::State::kBusy;
+  });
+}
+
+void Keeper::refuse_too_large(Kept& k) {
+  const Refusal refusal = too_large(k.deployment().key(), k.bytes, options_.limits.bytes);
+  const TimePoint until = context_->clock.now() + kTooLargeFor;
+  k.restarts.not_before = until;
+  k.wanted_since = {};
+  k.bytes = 0;
+  k.estimated = false;
+  k.deployment().change_view(
+      [&](Deployment::View& view) { view.last_error = refusal.error.message; });
+  const Count have = count(k);
+  if (have.have() + have.old != 0) return;
+  k.deployment().shut_gate(refusal, until);
+  k.deployment().fail_waiting(refusal);
+}
+
+namespace {
+
+workers::ReplicaSpec replica_spec(const Revision& revision) {
+  const DeploymentSpec& d = revision.spec();
+  workers::ReplicaSpec spec;
+  spec.deployment = fmt::format("{}/{}@{}", d.key.workspace, d.key.model, d.key.environment);
+  spec.plugin = revision.plugin();
+  spec.grant = revision.grant();
+  spec.isolation = d.isolation;
+  spec.model_name = d.key.model;
+  spec.model_path = d.model_path;
+  spec.options = d.options;
+  spec.environment = d.environment;
+  if (!d.flavors.empty()) spec.lease.flavor = d.flavors.front();
+  return spec;
+}
+
+}  // namespace
+
+void Keeper::ask_estimate(Kept& k) {
+  if (k.asking_estimate) return;
+  k.asking_estimate = true;
+  launcher_.estimate(replica_spec(*k.revision),
+                     [this, alive = std::weak_ptr(alive_),
+                      revision = k.revision](const Result<workers::Estimate>& estimate) {
+                       if (alive.expired()) return;
+                       Kept* kept = find(revision->deployment());
+                       if (!kept || kept->revision != revision) return;
+                       kept->asking_estimate = false;
+                       kept->estimated = true;
+                       // A plugin that cannot tell is measured once it is ready; a folder that is
+                       // wrong is told of by the load, in full.
+                       if (estimate) {
+                         kept->bytes = estimate->host_bytes;
+                         kept->threads = estimate->threads;
+                       }
+                       revision->deployment().nudge();
+                     });
+}
+
+void Keeper::launch(Kept& k) {
+  const TimePoint now = context_->clock.now();
+  Deployment& deployment = k.deployment();
+  auto slot = std::make_shared<ReplicaSlot>(next_slot_++, k.revision->shared_deployment(),
+                                            k.revision, *this);
+  const TimePoint waiting = deployment.take_waiting_since();
+  slot->kept.decided = std::exchange(k.wanted_since, TimePoint{});
+  slot->kept.waiting_since = waiting == TimePoint{} ? slot->kept.decided : waiting;
+  slot->kept.launched = slot->kept.progressed = now;
+  slot->kept.predicted_bytes = k.bytes;
+  k.slots.push_back(slot);
+  deployment.change_view([](Deployment::View& view) { view.progress = {0, "fork"}; });
+
+  workers::ReplicaSpec spec = replica_spec(*k.revision);
+  spec.lease.threads =
+      k.threads == 0 ? options_.threads : std::min(k.threads, options_.threads);
+  // No replica may outgrow the host's whole budget; what it really takes is measured.
+  spec.lease.memory_bytes = options_.limits.bytes;
+  slot->attach(launcher_.launch(spec, *slot));
+}
+
+// What replicas report.
+
+void Keeper::on_progress(ReplicaSlot& slot, double done, std::string_view what) {
+  slot.kept.progressed = context_->clock.now();
+  slot.deployment().change_view(
+      [&](Deployment::View& view) { view.progress = {done, std::string(what)}; });
+}
+
+void Keeper::on_ready(ReplicaSlot& slot, const workers::StartTimes& times) {
+  Kept* k = find(slot.deployment());
+  if (!k || slot.closed()) return;
+  slot.kept.ready = true;
+  slot.kept.times = times;
+  slot.kept.became_ready = context_->clock.now();
+  slot.note_idle(slot.kept.became_ready);
+  if (const std::uint64_t bytes = slot.replica().memory_bytes(); bytes != 0) k->bytes = bytes;
+  slot.deployment().change_view([](Deployment::View& view) { view.ever_ready = true; });
+  slot.deployment().open_gate();
+  publish(*k);
+  consider(slot.deployment());
+}
+
+void Keeper::on_first_answer(ReplicaSlot& slot, TimePoint when) {
+  Kept* k = find(slot.deployment());
+  if (!k) return;
+  k->restarts = {};
+  const ReplicaSlot::Kept& t = slot.kept;
+  ColdStart cold;
+  cold.stages = {{"queue", t.decided - t.waiting_since},
+                 {"place", t.launched - t.decided},
+                 {"fork", t.times.fork},
+                 {"prepare", t.times.prepare},
+                 {"map", t.times.map},
+                 {"upload", std::chrono::nanoseconds(0)},
+                 {"first", when - t.became_ready}};
+  cold.total = when - t.waiting_since;
+  cold.when = context_->clock.wall();
+  cold.from_template = t.times.from_template;
+  context_->events.on_cold_start(slot.deployment().key(), cold);
+  slot.deployment().change_view(
+      [&](Deployment::View& view) { view.last_cold_start = std::move(cold); });
+  refresh(*k);
+}
+
+void Keeper::on_gone(const std::shared_ptr<ReplicaSlot>& slot, const workers::Gone& gone) {
+  Deployment& deployment = slot->deployment();
+  slot->forget_keeper();
+  Kept* k = find(deployment);
+  if (!k) return;
+  const bool asked = slot->closed();
+  slot->close();
+  std::erase(k->slots, slot);
+  publish(*k);
+  if (slot->kept.gave_up) {
+    note_failure(*k, *slot, {workers::Gone::Kind::kLoadFailed, *slot->kept.gave_up});
+  } else if (!asked) {
+    note_failure(*k, *slot, gone);
+  }
+  if (stopping_) {
+    const auto empty = [](const auto& entry) { return entry.second.slots.empty(); };
+    if (stopped_ && std::ranges::all_of(deployments_, empty)) std::exchange(stopped_, {})();
+    return;
+  }
+  if (k->removed && k->slots.empty()) {
+    std::erase_if(claims_, [&](const WaitingClaim& c) { return c.deployment == deployment.id(); });
+    schedule_.erase({k->check_at, deployment.id()});
+    deployments_.erase(deployment.id());
+    settle_claims();
+    return;
+  }
+  consider(deployment);
+}
+
+void Keeper::note_failure(Kept& k, const ReplicaSlot& slot, const workers::Gone& gone) {
+  Deployment& deployment = k.deployment();
+  const bool loading = !slot.kept.ready;
+  const scheduler::Restarts before = slot.answered() ? scheduler::Restarts{} : k.restarts;
+  k.restarts = scheduler::after_failure(options_.restarts, before, context_->clock.now());
+  context_->events.on_failure(deployment.key(), gone, k.restarts.failures);
+  deployment.change_view([&](Deployment::View& view) { view.last_error = gone.error.message; });
+
+  const Count have = count(k);
+  if (k.removed || is_old(k, slot) || have.have() + have.old != 0) return;
+  // A worker that was killed while it loaded is tried once more before anybody hears of it.
+  const bool load_is_bad =
+      loading && (gone.kind == workers::Gone::Kind::kLoadFailed || k.restarts.failures > 1);
+  if (!load_is_bad && !k.restarts.open) return;
+  const Refusal failed = load_failed(deployment.key(), gone.error);
+  const Refusal open = breaker_open(deployment.key(), k.restarts.failures, gone.error.message);
+  deployment.shut_gate(k.restarts.open ? open : failed, k.restarts.not_before);
+  deployment.fail_waiting(loading ? failed : open);
+}
+
+void Keeper::end(Kept& k, ReplicaSlot& slot, milliseconds grace) {
+  slot.close();
+  if (slot.attached()) {
+    if (slot.kept.ready) {
+      if (const std::uint64_t bytes = slot.replica().memory_bytes(); bytes != 0) k.bytes = bytes;
+      publish(k);
+    }
+    slot.replica().stop(grace);
+  }
+}
+
+void Keeper::publish(Kept& k) {
+  std::vector<std::shared_ptr<ReplicaSlot>> ready;
+  for (const auto& slot : k.slots) {
+    if (slot->kept.ready && !slot->closed()) ready.push_back(slot);
+  }
+  k.deployment().publish(std::move(ready));
+}
+
+void Keeper::refresh(Kept& k) {
+  const Count have = count(k);
+  k.deployment().change_view([&](Deployment::View& view) {
+    view.starting = have.starting;
+    view.restarts = k.restarts;
+    if (have.starting == 0) view.progress = {};
+  });
+  const bool can_grow = !k.removed && have.ready != 0 && have.starting == 0 && !k.claims &&
+                        have.have() < k.scale().max_replicas;
+  k.deployment().grow_above(can_grow ? k.scale().target : ~0U);
+
+  const TimePoint next = stopping_ ? TimePoint{} : next_check(k);
+  if (next == k.check_at) return;
+  if (k.check_at != TimePoint{}) schedule_.erase({k.check_at, k.deployment().id()});
+  if (next != TimePoint{}) schedule_.insert({next, k.deployment().id()});
+  k.check_at = next;
+  if (schedule_.empty()) {
+    alarm_.reset();
+    return;
+  }
+  if (!alarm_) {
+    alarm_ = context_->clock.alarm(context_->loops.control(), [this] { on_alarm(); });
+  }
+  alarm_->set(schedule_.begin()->first);
+}
+
+TimePoint Keeper::next_check(const Kept& k) const {
+  if (k.removed) return {};
+  TimePoint next = k.idle_check;
+  for (const auto& slot : k.slots) {
+    if (slot->kept.ready || slot->closed()) continue;
+    next = earlier(next, slot->kept.progressed + k.revision->spec().limits.load_timeout);
+  }
+  if (!may_start(k) && lacks(k)) next = earlier(next, k.restarts.not_before);
+  return next;
+}
+
+void Keeper::on_alarm() {
+  const TimePoint now = context_->clock.now();
+  std::vector<std::shared_ptr<Deployment>> due;
+  while (!schedule_.empty() && schedule_.begin()->first <= now) {
+    Kept& k = deployments_.at(schedule_.begin()->second);
+    k.check_at = {};
+    schedule_.erase(schedule_.begin());
+    due.push_back(k.revision->shared_deployment());
+  }
+  for (const auto& deployment : due) consider(*deployment);
+  if (schedule_.empty()) {
+    alarm_.reset();
+  } else {
+    alarm_->set(schedule_.begin()->first);
+  }
+}
+
+}  // namespace tenon::lifecycle

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "host/domain/host_spec.h"
+#include "host/lifecycle/deployment.h"
+#include "host/lifecycle/replica_slot.h"
+#include "host/scheduler/capacity.h"
+#include "host/scheduler/restarts.h"
+
+namespace tenon::lifecycle {
+
+struct KeeperOptions {
+  scheduler::CapacityLimits limits;
+  milliseconds drain{30'000};  // a replica that is ended may finish its requests for so long
+  unsigned threads = 1;        // for a replica whose plugin does not say how many it wants
+  scheduler::RestartPolicy restarts;
+};
+
+// Starts and ends replicas. Everything here happens on the control loop.
+//
+// Whatever happens (a nudge by a request, a replica that is ready, gone or idle, the alarm) leads
+// to consider(): compare what a deployment has with what it should have, claim or give up room, set
+// the alarm to when that may change by itself. At rest nothing is set.
+class Keeper {
+ public:
+  Keeper(std::shared_ptr<Context>, workers::ReplicaLauncher&, KeeperOptions);
+  ~Keeper();
+
+  void set_limits(const scheduler::CapacityLimits&, milliseconds drain);
+  // A new deployment, or a new revision of one. Replicas that serve it as well are kept; the others
+  // are drained as soon as a new one is ready or nothing is asked.
+  void adopt(std::shared_ptr<const Revision>);
+  void remove(Deployment&);
+  // Ends everything; `done` comes when no replica is left.
+  void shutdown(milliseconds grace, std::move_only_function<void()> done);
+
+  void consider(Deployment&);
+
+  // Of slots.
+  void on_progress(ReplicaSlot&, double done, std::string_view what);
+  void on_ready(ReplicaSlot&, const workers::StartTimes&);
+  void on_first_answer(ReplicaSlot&, TimePoint when);
+  void on_gone(const std::shared_ptr<ReplicaSlot>&, const workers::Gone&);
+
+ private:
+  // What is kept of a deployment.
+  struct Kept {
+    std::shared_ptr<const Revision> revision;         // holds the deployment
+    std::vector<std::shared_ptr<ReplicaSlot>> slots;  // until their processes are gone
+    scheduler::Restarts restarts;
+    std::uint64_t bytes = 0;  // of a replica: measured, else predicted; 0: not known
+    unsigned threads = 0;     // as predicted
+    bool asking_estimate = false;
+    bool estimated = false;
+    bool claims = false;  // stands among claims_
+    bool removed = false;
+    TimePoint wanted_since{};  // another replica; zero: none is wanted
+    TimePoint window_began{};  // of the peaks; zero: none runs
+    TimePoint idle_check{};    // zero: none
+    TimePoint check_at{};      // as in schedule_; zero: none
+
+    Deployment& deployment() const { return revision->deployment(); }
+    const Scale& scale() const { return revision->spec().scale; }
+  };
+  struct WaitingClaim {
+    std::uint64_t deployment = 0;
+    unsigned overtaken = 0;
+  };
+  struct Count {
+    unsigned ready = 0, starting = 0;
+    unsigned old = 0;  // of an earlier revision
+    std::uint64_t in_flight = 0;
+    unsigned have() const { return ready + starting; }
+  };
+
+  Kept* find(const Deployment&);
+  Count count(const Kept&) const;
+  unsigned desired(const Kept&, const Count&) const;
+  bool lacks(const Kept&) const;  // replicas
+  bool may_start(const Kept&) const;
+  bool is_old(const Kept&, const ReplicaSlot&) const;
+
+  void give_up_stuck_loads(Kept&);
+  void retire_old(Kept&, bool at_once);
+  void scale_down(Kept&);
+  void claim(Kept&);
+  void ask_estimate(Kept&);
+  void settle_claims();
+  bool settle_once();
+  void launch(Kept&);
+  void refuse_too_large(Kept&);
+  std::vector<scheduler::HeldReplica> held() const;
+
+  void end(Kept&, ReplicaSlot&, milliseconds grace);
+  void note_failure(Kept&, const ReplicaSlot&, const workers::Gone&);
+  void publish(Kept&);
+  void refresh(Kept&);  // what others see of it, and when to look again
+  TimePoint next_check(const Kept&) const;
+  void on_alarm();
+
+  std::shared_ptr<Context> context_;
+  workers::ReplicaLauncher& launcher_;
+  KeeperOptions options_;
+  std::map<std::uint64_t, Kept> deployments_;  // removed ones until their replicas are gone
+  std::vector<WaitingClaim> claims_;           // first come, first served
+  std::set<std::pair<TimePoint, std::uint64_t>> schedule_;  // when to consider which deployment
+  std::unique_ptr<Alarm> alarm_;               // at the first of these
+  std::uint64_t next_slot_ = 1;
+  bool stopping_ = false;
+  std::move_only_function<void()> stopped_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of the launcher
+};
+
+}  // namespace tenon::lifecycle

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "host/lifecycle/dispatcher.h"
+
+// The sentences and statuses with which the life cycle refuses; one function for each reason. Codes
+// of the error body: WORKSPACE_NOT_FOUND and WORKLOAD_NOT_FOUND 404, WORKLOAD_QUEUE_FULL 429,
+// WORKLOAD_UNAVAILABLE 503, WORKLOAD_LOAD_FAILED 502, WORKLOAD_CRASHED 502 and 500.
+namespace tenon::lifecycle {
+
+struct Progress {
+  double done = -1;  // 0…1; -1: nothing is loading
+  std::string stage;
+};
+
+Refusal unknown_workspace(std::string_view workspace);
+Refusal unknown_model(std::string_view workspace, std::string_view model);
+Refusal unknown_environment(std::string_view model, std::string_view environment,
+                            std::string_view known);
+Refusal removed(const DeploymentKey&);
+Refusal stopping();
+
+Refusal queue_full(const DeploymentKey&, unsigned limit);
+Refusal waited_too_long(const DeploymentKey&, std::chrono::milliseconds waited, const Progress&);
+Refusal load_failed(const DeploymentKey&, const Error& cause);
+Refusal breaker_open(const DeploymentKey&, unsigned failures, std::string_view last_error);
+Refusal too_large(const DeploymentKey&, std::uint64_t bytes, std::uint64_t limit);
+
+// A worker died under the request: once, and it cannot be repeated; or twice.
+Refusal crashed_once(const DeploymentKey&, const Error& cause);
+Refusal crashed_twice(const DeploymentKey&, const Error& cause);
+
+Refusal nothing_known(const DeploymentKey&, std::string_view path);
+
+}  // namespace tenon::lifecycle

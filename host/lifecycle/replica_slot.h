@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "host/lifecycle/clock.h"
+#include "host/workers/replica.h"
+
+namespace tenon::lifecycle {
+
+class Deployment;
+class Keeper;
+class Revision;
+
+// One replica in the life cycle's hands, from its launch until its process is gone.
+//
+// Whether requests may enter, and how many are inside, is one atomic word, so that a replica is
+// never ended with work in flight by a decision that did not know of it: the word is closed only
+// if it counts no work.
+class ReplicaSlot final : public workers::ReplicaObserver,
+                          public std::enable_shared_from_this<ReplicaSlot> {
+ public:
+  ReplicaSlot(std::uint64_t id, std::shared_ptr<Deployment>, std::shared_ptr<const Revision>,
+              Keeper&);
+
+  std::uint64_t id() const { return id_; }
+  Deployment& deployment() const { return *deployment_; }
+  const std::shared_ptr<const Revision>& revision() const { return revision_; }
+  workers::Replica& replica() const { return *replica_; }  // [any] once it was published as ready
+
+  // [event loops] Counts a request in. Returns how many are inside with it (passive ones not
+  // counted); 0: closed.
+  std::uint32_t enter(bool passive);
+  // [event loops] Counts it out.
+  void leave(bool passive);
+  // [event loops] The first answer came.
+  void note_answer();
+  bool answered() const { return answered_.load(std::memory_order_relaxed); }  // [any]
+
+  std::uint32_t in_flight() const { return static_cast<std::uint32_t>(word_.load()); }  // [any]
+  TimePoint idle_since() const {
+    return TimePoint(TimePoint::duration(idle_since_.load(std::memory_order_relaxed)));
+  }
+
+  // [control]
+  bool close_if_idle();  // false: it has work
+  void close() { word_.fetch_or(kClosed); }
+  bool closed() const { return (word_.load() & kClosed) != 0; }
+  // The next time that in_flight falls to 0 the deployment is considered.
+  void watch() { watched_.store(true); }
+  std::uint32_t peak() const { return peak_.load(std::memory_order_relaxed); }
+  void reset_peak() { peak_.store(in_flight(), std::memory_order_relaxed); }
+  void note_idle(TimePoint since) {
+    idle_since_.store(since.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+
+  // [control] Written and read by the keeper.
+  struct Kept {
+    bool ready = false;
+    std::uint64_t predicted_bytes = 0;
+    TimePoint waiting_since{};  // of the oldest request that it was started for
+    TimePoint decided{}, launched{}, became_ready{}, progressed{};
+    workers::StartTimes times;
+    std::unique_ptr<Error> gave_up;  // why the keeper ended it
+  };
+  Kept kept;
+
+  void attach(std::shared_ptr<workers::Replica> replica) { replica_ = std::move(replica); }
+  bool attached() const { return replica_ != nullptr; }
+  void forget_keeper() { keeper_ = nullptr; }
+
+  void on_progress(double done, std::string_view what) override;
+  void on_ready(const workers::StartTimes&) override;
+  void on_gone(const workers::Gone&) override;
+  void on_room(unsigned loop) override;
+
+ private:
+  static constexpr std::uint64_t kClosed = 1ULL << 63;
+  static constexpr std::uint64_t kPassive = 1ULL << 32;
+  static constexpr std::uint64_t kWork = 0xffff'ffffULL;
+
+  const std::uint64_t id_;
+  const std::shared_ptr<Deployment> deployment_;
+  const std::shared_ptr<const Revision> revision_;
+  Keeper* keeper_;  // [control]
+  std::shared_ptr<workers::Replica> replica_;
+
+  // What every request writes lies apart from what it only reads.
+  alignas(64) std::atomic<std::uint64_t> word_{0};  // closed | passive requests | requests
+  std::atomic<TimePoint::rep> idle_since_{0};
+  std::atomic<std::uint32_t> peak_{0};
+  alignas(64) std::atomic<bool> watched_{false};
+  std::atomic<bool> answered_{false};
+};
+
+}  // namespace tenon::lifecycle
