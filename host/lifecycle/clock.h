@@ -12,7 +12,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 // Calls back once at a time, on the loop that it was made for. Touched on that loop only.
 class Alarm {
  public:
-  virtual ~Alarm() = default;  // no call after this
+  virtual ~Alarm() = default;       // no call after this
   virtual void set(TimePoint) = 0;  // replaces an earlier time
   virtual void clear() = 0;
 };
@@ -21,7 +21,7 @@ class Alarm {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual TimePoint now() const = 0;                              // [any]
+  virtual TimePoint now() const = 0;                               // [any]
   virtual std::chrono::system_clock::time_point wall() const = 0;  // [any]
   // A call may come although the alarm was just set anew or cleared: whoever is called looks at the
   // time.

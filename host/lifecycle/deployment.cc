@@ -24,6 +24,7 @@ bool Revision::operator==(const Revision& other) const {
 Deployment::Deployment(DeploymentKey key, std::shared_ptr<Context> context, std::uint64_t id)
     : key_(std::move(key)),
       context_(std::move(context)),
+      metrics_(context_->metrics.of(key_)),
       id_(id),
       lanes_(context_->loops.size()) {}
 
@@ -39,7 +40,9 @@ Lane& Deployment::lane(unsigned loop) {
   return *cell.lane;
 }
 
-Lane* Deployment::lane_if_any(unsigned loop) { return lanes_[loop].lane.get(); }
+Lane* Deployment::lane_if_any(unsigned loop) {
+  return lanes_[loop].lane.get();
+}
 
 void Deployment::drop_lane(unsigned loop) {
   lanes_[loop].lane.reset();
@@ -55,6 +58,20 @@ void Deployment::nudge() {
 std::vector<std::shared_ptr<ReplicaSlot>> Deployment::ready() const {
   const std::lock_guard lock(mutex_);
   return ready_;
+}
+
+bool Deployment::enter_queue(unsigned limit) {
+  const unsigned before = queued_.fetch_add(1);
+  if (before >= limit) {
+    queued_.fetch_sub(1);
+    return false;
+  }
+  metrics_->queue_depth(before + 1);
+  return true;
+}
+
+void Deployment::leave_queue() {
+  metrics_->queue_depth(queued_.fetch_sub(1) - 1);
 }
 
 void Deployment::note_waiting(TimePoint since) {

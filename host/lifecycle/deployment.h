@@ -14,6 +14,7 @@
 #include "host/lifecycle/remembered.h"
 #include "host/loop/event_loops.h"
 #include "host/scheduler/restarts.h"
+#include "host/telemetry/metrics.h"
 
 namespace tenon::lifecycle {
 
@@ -21,23 +22,11 @@ class Deployment;
 class Lane;
 class ReplicaSlot;
 
-// What happened to requests; counted when it happens. [any]
-class Events {
- public:
-  virtual ~Events() = default;
-  virtual void on_cancelled(const DeploymentKey&) = 0;  // a client went away
-  virtual void on_retried(const DeploymentKey&) = 0;    // moved to another replica after a death
-  virtual void on_refused(const DeploymentKey&, const Refusal&) = 0;
-  virtual void on_cold_start(const DeploymentKey&, const ColdStart&) = 0;
-  // A replica ended without being asked to.
-  virtual void on_failure(const DeploymentKey&, const workers::Gone&, unsigned in_a_row) = 0;
-};
-
 // What all deployments of a host share.
 struct Context {
   EventLoops& loops;
   Clock& clock;
-  Events& events;
+  telemetry::Metrics& metrics;
   std::function<void(std::shared_ptr<Deployment>)> consider;  // [control]
 };
 
@@ -86,6 +75,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   const DeploymentKey& key() const { return key_; }
   std::uint64_t id() const { return id_; }
   const Context& context() const { return *context_; }
+  telemetry::DeploymentMetrics& metrics() const { return *metrics_; }
 
   // [event loop `loop`]
   Lane& lane(unsigned loop);
@@ -97,7 +87,9 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
 
   // [event loops]
   std::vector<std::shared_ptr<ReplicaSlot>> ready() const;
-  std::atomic<unsigned>& queued() { return queued_; }
+  unsigned queued() const { return queued_.load(); }
+  bool enter_queue(unsigned limit);  // false: full
+  void leave_queue();
   void note_waiting(TimePoint since);
   // When this many are in flight in its least loaded replica, another might help.
   unsigned grow_above() const { return grow_above_.load(std::memory_order_relaxed); }
@@ -112,9 +104,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   void fail_waiting(const Refusal&);                              // all that wait now
   void shut_gate(Refusal, TimePoint until);  // TimePoint::max(): until it is opened
   void open_gate();
-  void grow_above(unsigned in_flight) {
-    grow_above_.store(in_flight, std::memory_order_relaxed);
-  }
+  void grow_above(unsigned in_flight) { grow_above_.store(in_flight, std::memory_order_relaxed); }
   TimePoint take_waiting_since();
 
   // What the keeper tells of itself. Written on the control loop, under the mutex.
@@ -145,6 +135,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
 
   const DeploymentKey key_;
   const std::shared_ptr<Context> context_;
+  const std::shared_ptr<telemetry::DeploymentMetrics> metrics_;
   const std::uint64_t id_;
   std::vector<Cell> lanes_;
 

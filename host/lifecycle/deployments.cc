@@ -1,8 +1,8 @@
 #include "host/lifecycle/deployments.h"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <fmt/format.h>
 #include <unordered_map>
 
 #include "host/lifecycle/lane.h"
@@ -15,7 +15,9 @@ struct Name {
   bool operator==(const Name&) const = default;
 };
 
-Name name_of(const DeploymentKey& key) { return {key.workspace, key.model, key.environment}; }
+Name name_of(const DeploymentKey& key) {
+  return {key.workspace, key.model, key.environment};
+}
 
 struct NameHash {
   std::size_t operator()(const Name& n) const {
@@ -45,10 +47,10 @@ struct Deployments::NamesOfThread {
 };
 
 Deployments::Deployments(EventLoops& loops, workers::ReplicaLauncher& launcher, Clock& clock,
-                         Events& events, KeeperOptions options)
-    : context_(std::make_shared<Context>(Context{
-          loops, clock, events,
-          [this](const std::shared_ptr<Deployment>& d) { keeper_.consider(*d); }})),
+                         telemetry::Metrics& metrics, KeeperOptions options)
+    : context_(std::make_shared<Context>(
+          Context{loops, clock, metrics,
+                  [this](const std::shared_ptr<Deployment>& d) { keeper_.consider(*d); }})),
       keeper_(context_, launcher, options),
       instance_(next_instance()),
       names_(std::make_shared<Names>()) {}

@@ -28,7 +28,8 @@ struct Wanted {
 // what the Context names must outlive it.
 class Deployments final : public Dispatcher {
  public:
-  Deployments(EventLoops&, workers::ReplicaLauncher&, Clock&, Events&, KeeperOptions = {});
+  Deployments(EventLoops&, workers::ReplicaLauncher&, Clock&, telemetry::Metrics&,
+              KeeperOptions = {});
   ~Deployments() override;
 
   // Makes the deployments be these: new ones are added, changed ones get a new revision, those that

@@ -52,7 +52,7 @@ void RequestFlight::abandon() {
   exchange_ = nullptr;
   if (state_ == State::kEnding) return;
   const std::shared_ptr<RequestFlight> self = shared_from_this();
-  revision().deployment().context().events.on_cancelled(key());
+  revision().deployment().metrics().cancelled();
   if (state_ == State::kQueued) {
     lane_.forget(*this);
     state_ = State::kEnding;
@@ -89,7 +89,6 @@ void RequestFlight::refuse(const Refusal& refusal) {
   state_ = State::kEnding;
   Exchange* exchange = std::exchange(exchange_, nullptr);
   if (!exchange) return;
-  revision().deployment().context().events.on_refused(key(), refusal);
   exchange->on_refused(refusal);
 }
 
@@ -167,7 +166,7 @@ void RequestFlight::after_death(std::shared_ptr<RequestFlight> self,
   const Error& cause = message.failure->error;
   if (deaths_ > 1) return refuse(crashed_twice(key(), cause));
   if (passive_ || !exchange_->can_restart()) return refuse(crashed_once(key(), cause));
-  revision().deployment().context().events.on_retried(key());
+  revision().deployment().metrics().retried();
   lane_.retry(std::move(self));
 }
 

@@ -79,9 +79,9 @@ class RequestFlight final : public Flight,
   State state_ = State::kNew;
   std::uint8_t deaths_ = 0;
   bool passive_;
-  bool body_open_ = false;    // the last view was not complete
-  bool answering_ = false;    // the exchange got a message
-  bool wants_room_ = false;   // send_body() was refused
+  bool body_open_ = false;   // the last view was not complete
+  bool answering_ = false;   // the exchange got a message
+  bool wants_room_ = false;  // send_body() was refused
   std::unique_ptr<Recorder> recorder_;
 
   std::shared_ptr<RequestFlight> next_;  // in a queue

@@ -1,10 +1,11 @@
 #include "host/lifecycle/keeper.h"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <fmt/format.h>
 
 #include "host/scheduler/scale.h"
+#include "host/telemetry/log.h"
 
 namespace tenon::lifecycle {
 namespace {
@@ -62,6 +63,7 @@ void Keeper::remove(Deployment& deployment) {
   Kept* k = find(deployment);
   if (!k) return;
   k->removed = true;
+  context_->metrics.forget(deployment.key());
   deployment.shut_gate(removed(deployment.key()), TimePoint::max());
   deployment.fail_waiting(removed(deployment.key()));
   for (const auto& slot : k->slots) end(*k, *slot, options_.drain);
@@ -102,7 +104,7 @@ Keeper::Count Keeper::count(const Kept& k) const {
 
 unsigned Keeper::desired(const Kept& k, const Count& have) const {
   return scheduler::desired_replicas(k.scale(),
-                                     {have.ready, have.in_flight, k.deployment().queued().load()});
+                                     {have.ready, have.in_flight, k.deployment().queued()});
 }
 
 bool Keeper::lacks(const Kept& k) const {
@@ -118,7 +120,7 @@ void Keeper::consider(Deployment& deployment) {
   deployment.forget_nudge();
   Kept* k = find(deployment);
   if (!k || k->removed || stopping_) return;
-  if (deployment.queued().load() == 0) deployment.take_waiting_since();
+  if (deployment.queued() == 0) deployment.take_waiting_since();
   give_up_stuck_loads(*k);
   retire_old(*k, false);
   scale_down(*k);
@@ -154,7 +156,7 @@ void Keeper::retire_old(Kept& k, bool at_once) {
 void Keeper::scale_down(Kept& k) {
   const TimePoint now = context_->clock.now();
   Deployment& deployment = k.deployment();
-  const bool waiting = deployment.queued().load() != 0;
+  const bool waiting = deployment.queued() != 0;
   std::vector<std::shared_ptr<ReplicaSlot>> slots;
   for (const auto& slot : k.slots) {
     if (slot->kept.ready && !slot->closed() && !is_old(k, *slot)) slots.push_back(slot);
@@ -204,11 +206,19 @@ void Keeper::claim(Kept& k) {
   claims_.push_back({k.deployment().id(), 0});
 }
 
+std::uint64_t Keeper::memory_of(const Kept& k) const {
+  std::uint64_t bytes = 0;
+  for (const auto& slot : k.slots) {
+    if (slot->kept.ready) bytes += slot->replica().memory_bytes();
+  }
+  return bytes;
+}
+
 std::vector<scheduler::HeldReplica> Keeper::held() const {
   using State = scheduler::HeldReplica::State;
   std::vector<scheduler::HeldReplica> held;
   for (const auto& [id, k] : deployments_) {
-    const bool waiting = k.deployment().queued().load() != 0;
+    const bool waiting = k.deployment().queued() != 0;
     for (const auto& slot : k.slots) {
       const std::uint64_t measured =
           slot->kept.ready && slot->attached() ? slot->replica().memory_bytes() : 0;
@@ -312,7 +322,7 @@ namespace {
 workers::ReplicaSpec replica_spec(const Revision& revision) {
   const DeploymentSpec& d = revision.spec();
   workers::ReplicaSpec spec;
-  spec.deployment = fmt::format("{}/{}@{}", d.key.workspace, d.key.model, d.key.environment);
+  spec.deployment = to_string(d.key);
   spec.plugin = revision.plugin();
   spec.grant = revision.grant();
   spec.isolation = d.isolation;
@@ -361,8 +371,7 @@ void Keeper::launch(Kept& k) {
   deployment.change_view([](Deployment::View& view) { view.progress = {0, "fork"}; });
 
   workers::ReplicaSpec spec = replica_spec(*k.revision);
-  spec.lease.threads =
-      k.threads == 0 ? options_.threads : std::min(k.threads, options_.threads);
+  spec.lease.threads = k.threads == 0 ? options_.threads : std::min(k.threads, options_.threads);
   // No replica may outgrow the host's whole budget; what it really takes is measured.
   spec.lease.memory_bytes = options_.limits.bytes;
   slot->attach(launcher_.launch(spec, *slot));
@@ -386,6 +395,9 @@ void Keeper::on_ready(ReplicaSlot& slot, const workers::StartTimes& times) {
   if (const std::uint64_t bytes = slot.replica().memory_bytes(); bytes != 0) k->bytes = bytes;
   slot.deployment().change_view([](Deployment::View& view) { view.ever_ready = true; });
   slot.deployment().open_gate();
+  log::info("replica ready", {{"deployment", to_string(slot.deployment().key())},
+                              {"pid", slot.replica().pid()},
+                              {"fromTemplate", times.from_template}});
   publish(*k);
   consider(slot.deployment());
 }
@@ -396,17 +408,28 @@ void Keeper::on_first_answer(ReplicaSlot& slot, TimePoint when) {
   k->restarts = {};
   const ReplicaSlot::Kept& t = slot.kept;
   ColdStart cold;
-  cold.stages = {{"queue", t.decided - t.waiting_since},
-                 {"place", t.launched - t.decided},
-                 {"fork", t.times.fork},
-                 {"prepare", t.times.prepare},
-                 {"map", t.times.map},
-                 {"upload", std::chrono::nanoseconds(0)},
-                 {"first", when - t.became_ready}};
+  // In the order of telemetry::Stage; nothing is uploaded to a CPU.
+  const std::chrono::nanoseconds stages[telemetry::kStages] = {t.decided - t.waiting_since,
+                                                               t.launched - t.decided,
+                                                               t.times.fork,
+                                                               t.times.prepare,
+                                                               t.times.map,
+                                                               std::chrono::nanoseconds(0),
+                                                               when - t.became_ready};
+  for (std::size_t i = 0; i < telemetry::kStages; ++i) {
+    cold.stages.emplace_back(telemetry::to_string(static_cast<telemetry::Stage>(i)), stages[i]);
+  }
   cold.total = when - t.waiting_since;
   cold.when = context_->clock.wall();
   cold.from_template = t.times.from_template;
-  context_->events.on_cold_start(slot.deployment().key(), cold);
+  telemetry::DeploymentMetrics& metrics = slot.deployment().metrics();
+  for (std::size_t i = 0; i < cold.stages.size(); ++i) {
+    metrics.cold_start(static_cast<telemetry::Stage>(i), cold.stages[i].second);
+  }
+  log::info("cold start",
+            {{"deployment", to_string(slot.deployment().key())},
+             {"totalMs", std::chrono::duration<double, std::milli>(cold.total).count()},
+             {"fromTemplate", cold.from_template}});
   slot.deployment().change_view(
       [&](Deployment::View& view) { view.last_cold_start = std::move(cold); });
   refresh(*k);
@@ -446,7 +469,11 @@ void Keeper::note_failure(Kept& k, const ReplicaSlot& slot, const workers::Gone&
   const bool loading = !slot.kept.ready;
   const scheduler::Restarts before = slot.answered() ? scheduler::Restarts{} : k.restarts;
   k.restarts = scheduler::after_failure(options_.restarts, before, context_->clock.now());
-  context_->events.on_failure(deployment.key(), gone, k.restarts.failures);
+  deployment.metrics().replica_ended_badly();
+  log::warn("replica failed", {{"deployment", to_string(deployment.key())},
+                               {"loading", loading},
+                               {"inARow", k.restarts.failures},
+                               {"error", gone.error.message}});
   deployment.change_view([&](Deployment::View& view) { view.last_error = gone.error.message; });
 
   const Count have = count(k);
@@ -462,6 +489,8 @@ void Keeper::note_failure(Kept& k, const ReplicaSlot& slot, const workers::Gone&
 }
 
 void Keeper::end(Kept& k, ReplicaSlot& slot, milliseconds grace) {
+  log::info("replica ends", {{"deployment", to_string(k.deployment().key())},
+                             {"pid", slot.attached() ? slot.replica().pid() : 0}});
   slot.close();
   if (slot.attached()) {
     if (slot.kept.ready) {
@@ -487,6 +516,8 @@ void Keeper::refresh(Kept& k) {
     view.restarts = k.restarts;
     if (have.starting == 0) view.progress = {};
   });
+  k.deployment().metrics().replicas(have.ready + have.old, have.starting);
+  k.deployment().metrics().worker_memory(memory_of(k));
   const bool can_grow = !k.removed && have.ready != 0 && have.starting == 0 && !k.claims &&
                         have.have() < k.scale().max_replicas;
   k.deployment().grow_above(can_grow ? k.scale().target : ~0U);

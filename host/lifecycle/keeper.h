@@ -96,6 +96,7 @@ class Keeper {
   void launch(Kept&);
   void refuse_too_large(Kept&);
   std::vector<scheduler::HeldReplica> held() const;
+  std::uint64_t memory_of(const Kept&) const;
 
   void end(Kept&, ReplicaSlot&, milliseconds grace);
   void note_failure(Kept&, const ReplicaSlot&, const workers::Gone&);
@@ -110,7 +111,7 @@ class Keeper {
   std::map<std::uint64_t, Kept> deployments_;  // removed ones until their replicas are gone
   std::vector<WaitingClaim> claims_;           // first come, first served
   std::set<std::pair<TimePoint, std::uint64_t>> schedule_;  // when to consider which deployment
-  std::unique_ptr<Alarm> alarm_;               // at the first of these
+  std::unique_ptr<Alarm> alarm_;                            // at the first of these
   std::uint64_t next_slot_ = 1;
   bool stopping_ = false;
   std::move_only_function<void()> stopped_;

@@ -7,7 +7,9 @@ namespace tenon::lifecycle {
 Lane::Lane(Deployment& deployment, unsigned loop) : deployment_(deployment), loop_(loop) {}
 Lane::~Lane() = default;
 
-boost::asio::io_context& Lane::loop() const { return deployment_.context().loops.loop(loop_); }
+boost::asio::io_context& Lane::loop() const {
+  return deployment_.context().loops.loop(loop_);
+}
 
 std::shared_ptr<Flight> Lane::dispatch(const std::shared_ptr<Target>& target, Exchange& exchange) {
   auto flight = std::make_shared<RequestFlight>(target, *this, exchange, false);
@@ -28,7 +30,8 @@ std::shared_ptr<Flight> Lane::ask(const std::shared_ptr<Target>& target, Exchang
   const workers::RequestView view = exchange.view();
   if (auto refusal = deployment_.gate()) {
     flight->refuse_later(std::move(*refusal));
-  } else if (std::ranges::find(target->plugin().health, view.path) != target->plugin().health.end()) {
+  } else if (std::ranges::find(target->plugin().health, view.path) !=
+             target->plugin().health.end()) {
     flight->answer_later(std::make_shared<Answer>());
   } else if (auto known = deployment_.remembered(question_of(view))) {
     flight->answer_later(std::move(known));
@@ -94,8 +97,7 @@ void Lane::enqueue(std::shared_ptr<RequestFlight> flight) {
     if (auto refusal = deployment_.gate()) return flight->refuse_later(std::move(*refusal));
   }
   const unsigned limit = flight->revision().spec().limits.queue;
-  if (deployment_.queued().fetch_add(1) >= limit) {
-    deployment_.queued().fetch_sub(1);
+  if (!deployment_.enter_queue(limit)) {
     return flight->refuse_later(queue_full(deployment_.key(), limit));
   }
   wait(std::move(flight), false);
@@ -127,13 +129,13 @@ void Lane::wait(std::shared_ptr<RequestFlight> flight, bool in_front) {
 
 void Lane::retry(std::shared_ptr<RequestFlight> flight) {
   if (submit(*flight)) return flight->announce();
-  deployment_.queued().fetch_add(1);
+  deployment_.enter_queue(~0U);  // it was in already: no limit keeps it out
   wait(std::move(flight), true);
 }
 
 void Lane::forget(RequestFlight& flight) {
   const std::shared_ptr<RequestFlight> removed = queue_.remove(flight);
-  deployment_.queued().fetch_sub(1);
+  deployment_.leave_queue();
   if (queue_.empty()) {
     alarm_.reset();
     deployment_.nudge();  // a replica that was kept for it may be idle now
@@ -145,7 +147,7 @@ void Lane::flush() {
     RequestFlight* flight = queue_.front();
     if (!submit(*flight)) return;
     const std::shared_ptr<RequestFlight> taken = queue_.remove(*flight);
-    deployment_.queued().fetch_sub(1);
+    deployment_.leave_queue();
     if (queue_.empty()) alarm_.reset();
     taken->announce();
   }
@@ -188,9 +190,9 @@ void Lane::refresh() {
 
 void Lane::refuse_waiting(const Refusal& refusal) {
   // Whoever hears of it may ask anew at once: only those that wait now are meant.
-  for (unsigned left = deployment_.queued().load(); left > 0 && !queue_.empty(); --left) {
+  for (unsigned left = deployment_.queued(); left > 0 && !queue_.empty(); --left) {
     const std::shared_ptr<RequestFlight> flight = queue_.remove(*queue_.front());
-    deployment_.queued().fetch_sub(1);
+    deployment_.leave_queue();
     flight->refuse(refusal);
   }
   if (queue_.empty()) alarm_.reset();
@@ -222,7 +224,7 @@ void Lane::on_alarm() {
     RequestFlight* flight = queue_.front();
     const auto waited = std::chrono::duration_cast<milliseconds>(now - flight->since_);
     const std::shared_ptr<RequestFlight> late = queue_.remove(*flight);
-    deployment_.queued().fetch_sub(1);
+    deployment_.leave_queue();
     late->refuse(waited_too_long(deployment_.key(), waited, deployment_.progress()));
   }
   if (queue_.empty()) {

@@ -13,15 +13,15 @@ namespace tenon::lifecycle {
 // A ready replica as one event loop sees it.
 struct LaneReplica {
   std::shared_ptr<ReplicaSlot> slot;
-  unsigned open = 0;         // this loop's requests inside; it stays here until they are out
-  bool gone = false;         // takes no more requests; the keeper knows or will know
-  bool listed = true;        // among the ready ones
-  unsigned tried = 0;        // the round in which it was busy
+  unsigned open = 0;   // this loop's requests inside; it stays here until they are out
+  bool gone = false;   // takes no more requests; the keeper knows or will know
+  bool listed = true;  // among the ready ones
+  unsigned tried = 0;  // the round in which it was busy
   std::vector<std::weak_ptr<RequestFlight>> want_room;
 };
 
-// A deployment's requests of one event loop: its queue, and who is in which replica. Everything here
-// happens on that loop, without locks. Waiting is first come, first served within a loop.
+// A deployment's requests of one event loop: its queue, and who is in which replica. Everything
+// here happens on that loop, without locks. Waiting is first come, first served within a loop.
 //
 // Races, and how they end: a replica that closes or dies between being picked and submit() refuses
 // the request, which then goes elsewhere or waits; one that dies with requests inside gives each a

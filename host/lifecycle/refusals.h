@@ -6,9 +6,7 @@
 
 #include "host/lifecycle/dispatcher.h"
 
-// The sentences and statuses with which the life cycle refuses; one function for each reason. Codes
-// of the error body: WORKSPACE_NOT_FOUND and WORKLOAD_NOT_FOUND 404, WORKLOAD_QUEUE_FULL 429,
-// WORKLOAD_UNAVAILABLE 503, WORKLOAD_LOAD_FAILED 502, WORKLOAD_CRASHED 502 and 500.
+// The sentences with which the life cycle refuses; one function for each reason.
 namespace tenon::lifecycle {
 
 struct Progress {

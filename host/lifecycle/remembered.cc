@@ -5,9 +5,8 @@
 namespace tenon::lifecycle {
 
 std::shared_ptr<const Answer> Remembered::find(std::string_view question) const {
-  const auto found = std::ranges::find(answers_, question, [](const auto& a) -> std::string_view {
-    return a.first;
-  });
+  const auto found = std::ranges::find(answers_, question,
+                                       [](const auto& a) -> std::string_view { return a.first; });
   return found == answers_.end() ? nullptr : found->second;
 }
 

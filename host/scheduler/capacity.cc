@@ -24,7 +24,8 @@ class Planner {
       ++standing_[r.deployment];
       if (r.state == HeldReplica::State::kIdle) idle_.push_back(&r);
     }
-    std::ranges::stable_sort(idle_, {}, &HeldReplica::idle_since);
+    std::ranges::sort(idle_, {},
+                      [](const HeldReplica* r) { return std::pair(r->idle_since, r->id); });
   }
 
   Verdict decide(const Claim& claim, CapacityPlan& plan) {
@@ -45,8 +46,7 @@ class Planner {
  private:
   bool fits(const Room& used, std::uint64_t bytes) const {
     return used.replicas + 1 <= limits_.replicas &&
-           (limits_.bytes == 0 ||
-            (bytes <= limits_.bytes && used.bytes <= limits_.bytes - bytes));
+           (limits_.bytes == 0 || (bytes <= limits_.bytes && used.bytes <= limits_.bytes - bytes));
   }
 
   // Chooses victims, the longest idle first, then spares those that turned out not to be needed,

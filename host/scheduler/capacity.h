@@ -46,9 +46,9 @@ enum class Verdict : std::uint8_t {
 };
 
 struct CapacityPlan {
-  std::vector<Verdict> verdicts;    // one for each claim
-  std::vector<std::uint64_t> end;   // idle replicas that make room
-  std::vector<bool> overtaken;      // one for each claim: add one to its count
+  std::vector<Verdict> verdicts;   // one for each claim
+  std::vector<std::uint64_t> end;  // idle replicas that make room
+  std::vector<bool> overtaken;     // one for each claim: add one to its count
 };
 
 // How often smaller claims may pass a larger one before nothing passes it any more.

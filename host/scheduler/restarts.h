@@ -10,7 +10,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 struct RestartPolicy {
   std::chrono::milliseconds first{100};  // back-off after the first failure; doubles
   std::chrono::milliseconds most{10'000};
-  unsigned breaker = 5;                       // failures in a row that open the breaker
+  unsigned breaker = 5;                         // failures in a row that open the breaker
   std::chrono::milliseconds cool_down{30'000};  // then one start is tried, and again after that
 };
 

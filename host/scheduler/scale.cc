@@ -30,7 +30,8 @@ ScaleDownPlan plan_scale_down(const Scale& scale, std::span<const ReadyReplica> 
     peak += r.peak;
     if (r.in_flight == 0) idle.push_back(&r);
   }
-  std::ranges::stable_sort(idle, {}, &ReadyReplica::idle_since);
+  std::ranges::sort(idle, {},
+                    [](const ReadyReplica* r) { return std::pair(r->idle_since, r->id); });
   for (const ReadyReplica* r : idle) {
     if (left <= scale.min_replicas) break;
     const TimePoint due =

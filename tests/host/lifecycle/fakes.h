@@ -1,0 +1,206 @@
+#pragma once
+
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <functional>
+#include <future>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "host/lifecycle/deployments.h"
+
+// A life cycle on real event loops, with a launcher, replicas, clients and a clock that do what a
+// test says.
+namespace tenon::lifecycle::testing {
+
+class FakeClock final : public Clock {
+ public:
+  TimePoint now() const override;
+  std::chrono::system_clock::time_point wall() const override { return {}; }
+  std::unique_ptr<Alarm> alarm(boost::asio::io_context&, std::move_only_function<void()>) override;
+
+  void advance(milliseconds);  // and calls every alarm that is due, each on its loop
+  std::size_t alarms_set() const;
+
+  struct State {
+    boost::asio::io_context& loop;
+    std::move_only_function<void()> call;
+    TimePoint when{};  // zero: not set
+  };
+  mutable std::mutex mutex;
+
+ private:
+  TimePoint now_{std::chrono::hours(1)};
+  std::vector<std::weak_ptr<State>> alarms_;
+};
+
+// How replicas of a deployment behave; read when something happens.
+struct Behaviour {
+  enum class Start { kReady, kHeld, kLoadFails, kDies } start = Start::kReady;
+  bool answers = true;    // at once, else when told to
+  bool dies = false;      // when a request enters
+  unsigned room = 1'000;  // requests inside at once
+  std::uint64_t memory = 0;
+  workers::Estimate estimate = {};
+};
+
+class FakeLauncher;
+
+class FakeReplica final : public workers::Replica,
+                          public std::enable_shared_from_this<FakeReplica> {
+ public:
+  FakeReplica(FakeLauncher&, const workers::ReplicaSpec&, workers::ReplicaObserver&, int pid);
+
+  std::expected<workers::RequestId, workers::SubmitError> submit(unsigned loop,
+                                                                 const workers::RequestView&,
+                                                                 workers::ResponseSink&) override;
+  bool send_body(workers::RequestId, std::span<const std::byte>, bool last) override;
+  void grant(workers::RequestId, std::uint64_t) override {}
+  void cancel(workers::RequestId) override;
+  void stop(milliseconds grace) override;
+  std::uint64_t memory_bytes() const override;
+  int pid() const override { return pid_; }
+
+  // [any] What a test makes it do.
+  void become_ready();
+  void fail_load(Error);
+  void die();
+  void answer_all();   // what is inside now
+  void first_bytes();  // a first message, not final, to each request inside
+  void progress(double done, std::string what);
+  std::size_t inside() const;
+  bool stopped() const;
+
+  const workers::ReplicaSpec spec;
+
+ private:
+  struct Open {
+    unsigned loop;
+    workers::ResponseSink* sink;
+    std::string body;
+  };
+  void answer(workers::RequestId);
+  void finish(const Open&, std::string body, bool died, bool cancelled);
+  void make_room();
+  void gone(workers::Gone);
+
+  FakeLauncher& launcher_;
+  workers::ReplicaObserver& observer_;
+  const int pid_;
+  mutable std::mutex mutex_;
+  std::map<workers::RequestId, Open> open_;
+  std::set<unsigned> refused_loops_;
+  workers::RequestId next_ = 1;
+  bool stopping_ = false, dead_ = false;
+};
+
+class FakeLauncher final : public workers::ReplicaLauncher {
+ public:
+  explicit FakeLauncher(EventLoops& l) : loops(l) {}
+
+  std::shared_ptr<workers::Replica> launch(const workers::ReplicaSpec&,
+                                           workers::ReplicaObserver&) override;
+  void estimate(const workers::ReplicaSpec&,
+                std::move_only_function<void(Result<workers::Estimate>)>) override;
+  std::vector<workers::PluginMetric> metrics(const workers::Replica&) const override { return {}; }
+
+  // [any]
+  void behave(const std::string& model, const Behaviour&);
+  Behaviour of(const std::string& model) const;
+  std::size_t launches(const std::string& model) const;
+  std::size_t launches() const;
+  std::vector<std::shared_ptr<FakeReplica>> running(const std::string& model) const;
+  std::shared_ptr<FakeReplica> only(const std::string& model) const;  // the one that runs
+  std::size_t most_at_once() const;
+
+  void ended(FakeReplica&);
+  EventLoops& loops;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, Behaviour> behaviours_;
+  std::vector<std::shared_ptr<FakeReplica>> running_;
+  std::map<std::string, std::size_t> launches_;
+  std::size_t most_ = 0;
+  int next_pid_ = 100;
+};
+
+struct Outcome {
+  unsigned status = 0;
+  std::string body;
+  std::string reason;   // of a refusal
+  std::string message;  // of a refusal or failure
+  unsigned retry_after = 0;
+  double load_done = -1;
+  bool failed = false;  // the answer ended with a failure
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// One request of a client.
+class Client final : public Exchange, public std::enable_shared_from_this<Client> {
+ public:
+  Client(EventLoops&, unsigned loop, std::string body, std::string path = "/");
+
+  unsigned loop() const override { return loop_; }
+  workers::RequestView view() override;
+  void on_submitted() override;
+  bool can_restart() const override { return restartable; }
+  void on_response(const workers::ResponseMessage&) override;
+  void on_refused(const Refusal&) override;
+  void on_consumed(std::uint64_t) override {}
+  void on_room() override;
+
+  Outcome wait();  // for the end; fails the test after a long time
+  bool over() const { return over_.load(); }
+  bool answering() const { return answering_.load(); }
+  void abandon();  // and waits until that is done
+
+  bool restartable = true;
+  bool complete = true;  // the view is the whole body, else `rest` follows
+  std::string rest;
+  std::shared_ptr<Flight> flight;  // on its loop
+
+ private:
+  void send_rest();
+  void end();
+
+  EventLoops& loops_;
+  const unsigned loop_;
+  const std::string body_, path_;
+  Outcome outcome_;
+  std::promise<Outcome> promise_;
+  std::atomic<bool> over_{false}, answering_{false};
+  bool inside_call_ = false;
+
+  friend class House;
+};
+
+class House {
+ public:
+  explicit House(unsigned loops = 2);
+  ~House();
+
+  static Wanted wanted(const std::string& model, const Scale& = {}, const DeploymentLimits& = {});
+  void apply(std::vector<Wanted>);
+  void limits(unsigned replicas, std::uint64_t bytes = 0);
+  std::shared_ptr<Client> send(const std::string& model, std::string body = "x", unsigned loop = 0);
+  void send(const std::shared_ptr<Client>&, const std::string& model);
+  std::shared_ptr<Client> ask(const std::string& model, std::string path, unsigned loop = 0);
+  DeploymentStatus status(const std::string& model);
+  void settle();  // runs every loop until what is posted now, and what that posts, has run
+
+  FakeClock clock;
+  EventLoops loops;
+  FakeLauncher launcher{loops};
+  telemetry::Metrics metrics;
+  KeeperOptions options;
+  std::unique_ptr<Deployments> deployments;
+};
+
+// Polls; false after a long time.
+bool eventually(const std::function<bool()>&);
+
+}  // namespace tenon::lifecycle::testing
