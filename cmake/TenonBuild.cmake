@@ -110,7 +110,8 @@ function(tenon_plugin name)
   target_include_directories(${name}_plugin PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk/include)
   target_link_libraries(${name}_plugin PRIVATE ${ARG_DEPS})
   # One exported symbol, no unique symbols, nothing taken from the host: sdk/README.md says why.
-  target_compile_options(${name}_plugin PRIVATE -fvisibility=hidden)
+  target_compile_options(${name}_plugin PRIVATE -fvisibility=hidden
+    $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   target_link_options(${name}_plugin PRIVATE
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/sdk/plugin.map -Wl,--exclude-libs,ALL)
   if(NOT TENON_SANITIZE)
