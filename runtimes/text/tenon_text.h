@@ -17,7 +17,7 @@ typedef int32_t tenon_text_status;
 #define TENON_TEXT_OK 0
 #define TENON_TEXT_INVALID 1     /* the text, ids, JSON or table cannot be used */
 #define TENON_TEXT_UNSUPPORTED 2 /* a model kind that has no table */
-#define TENON_TEXT_INTERNAL 3    /* a panic */
+#define TENON_TEXT_INTERNAL 3    /* a panic, but while a file is read: that is INVALID */
 
 /* Immutable. */
 typedef struct tenon_text_tokenizer tenon_text_tokenizer;

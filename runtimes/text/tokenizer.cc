@@ -1,6 +1,13 @@
 #include "runtimes/text/tokenizer.h"
 
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "runtimes/text/tenon_text.h"
@@ -57,9 +64,57 @@ tenon_text_options c_options(const EncodeOptions& options) {
   return out;
 }
 
+std::unexpected<Error> system_failure(std::string_view what) {
+  return std::unexpected(
+      Error{Error::Kind::kInternal, fmt::format("cannot {}: {}", what, std::strerror(errno))});
+}
+
+Result<void> write_all(int fd, std::span<const std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const auto written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return system_failure("write the tokenizer table");
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+// A whole file, read through the page cache.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (size_ != 0) ::munmap(data_, size_);
+  }
+
+  Result<void> map(int fd) {
+    struct stat info{};
+    if (::fstat(fd, &info) != 0) return system_failure("look at the tokenizer table");
+    if (info.st_size == 0) return {};
+    const auto size = static_cast<std::size_t>(info.st_size);
+    // Every page is read at once by the checksum: filling the page table now is cheaper.
+    void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (data == MAP_FAILED) return system_failure("map the tokenizer table");
+    data_ = data;
+    size_ = size;
+    return {};
+  }
+
+  std::span<const std::uint8_t> bytes() const {
+    return {static_cast<const std::uint8_t*>(data_), size_};
+  }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
 }  // namespace
 
 struct Tokenizer::Impl {
+  Mapping table;  // outlives the handle, which reads it
   tenon_text_tokenizer* handle = nullptr;
 
   Impl() = default;
@@ -78,6 +133,26 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view json) {
   OwnedBytes error;
   const auto status =
       tenon_text_from_json(bytes_of(json), json.size(), &impl->handle, &error.bytes);
+  if (status != TENON_TEXT_OK) return failure(status, error);
+  return Tokenizer(std::move(impl));
+}
+
+Result<void> Tokenizer::write_table(std::string_view json, int fd) {
+  OwnedBytes table;
+  OwnedBytes error;
+  const auto status =
+      tenon_text_make_table(bytes_of(json), json.size(), &table.bytes, &error.bytes);
+  if (status != TENON_TEXT_OK) return failure(status, error);
+  return write_all(fd, {table.bytes.data, table.bytes.size});
+}
+
+Result<Tokenizer> Tokenizer::map_table(int fd) {
+  auto impl = std::make_unique<Impl>();
+  if (auto mapped = impl->table.map(fd); !mapped) return std::unexpected(mapped.error());
+  const auto table = impl->table.bytes();
+  OwnedBytes error;
+  const auto status =
+      tenon_text_from_table(table.data(), table.size(), &impl->handle, &error.bytes);
   if (status != TENON_TEXT_OK) return failure(status, error);
   return Tokenizer(std::move(impl));
 }

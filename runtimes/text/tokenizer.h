@@ -21,6 +21,8 @@ struct Error {
   };
   Kind kind = Kind::kInternal;
   std::string message;
+
+  bool operator==(const Error&) const = default;
 };
 
 template <class T>

@@ -1,33 +1,20 @@
-#include "runtimes/text/tokenizer.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "runtimes/text/tokenizer.h"
+#include "tests/runtimes/text/support.h"
 
 namespace tenon::text {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in) << path;
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-const std::string& small_json() {
-  static const std::string json = read_file("tests/runtimes/text/data/small_wordpiece.json");
-  return json;
-}
-
-std::vector<std::uint32_t> ids_of(const std::vector<Token>& tokens) {
-  std::vector<std::uint32_t> ids;
-  for (const auto& token : tokens) ids.push_back(token.id);
-  return ids;
-}
 
 TEST(Tokenizer, EncodesWithSpecialTokensAndByteOffsets) {
   const auto tokenizer = Tokenizer::from_json(small_json());
@@ -92,6 +79,65 @@ TEST(Tokenizer, SaysWhatIsWrong) {
   ASSERT_FALSE(bytes);
   EXPECT_EQ(bytes.error().kind, Error::Kind::kInvalid);
   EXPECT_THAT(bytes.error().message, HasSubstr("not UTF-8"));
+}
+
+std::size_t thread_count() {
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
+}
+
+// A template holds a tokenizer and forks: neither a pool nor a lock may be left behind.
+TEST(Tokenizer, StartsNoThreadAndWorksAfterAFork) {
+  const auto before = thread_count();
+  const auto tokenizer = Tokenizer::from_json(small_json()).value();
+  const auto expected = tokenizer.encode("the quick \u4e2d fox", {}).value();
+  ASSERT_TRUE(tokenizer.decode(ids_of(expected), true));
+  EXPECT_EQ(thread_count(), before);
+  for (int i = 0; i < 20; ++i) {
+    const auto child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      ::alarm(20);
+      const auto tokens = tokenizer.encode("the quick \u4e2d fox", {});
+      ::_exit(tokens && *tokens == expected && thread_count() == 1 ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+}
+
+TEST(Tokenizer, IsSharedByThreads) {
+  const auto tokenizer = Tokenizer::from_json(small_json()).value();
+  const auto texts = nasty_texts();
+  std::vector<std::vector<Token>> expected;
+  for (const auto& text : texts) expected.push_back(tokenizer.encode(text, {}).value());
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (std::size_t t = 0; t < texts.size(); ++t) {
+        EXPECT_EQ(tokenizer.encode(texts[t], {}).value(), expected[t]);
+      }
+    });
+  }
+}
+
+TEST(Tokenizer, RefusesADamagedFileWithAReason) {
+  const auto& json = small_json();
+  for (std::size_t size = 0; size + 2 < json.size(); size += 7) {
+    EXPECT_FALSE(Tokenizer::from_json(std::string_view(json).substr(0, size))) << size;
+  }
+  for (const auto& bad :
+       {std::string(200000, '['), replaced(json, "WordPiece\", \"unk", "Mystery\", \"unk"),
+        replaced(json, "\"version\": \"1.0\"", "\"version\": \"9.0\""),
+        replaced(json, "\"the\": 5", "\"the\": -5"),
+        replaced(json, "\"clean_text\": true", "\"clean_text\": 7"),
+        replaced(json, "\"model\"", "\"modell\"")}) {
+    const auto tokenizer = Tokenizer::from_json(bad);
+    ASSERT_FALSE(tokenizer) << bad;
+    EXPECT_EQ(tokenizer.error().kind, Error::Kind::kInvalid);
+    EXPECT_NE(tokenizer.error().message, "");
+  }
 }
 
 }  // namespace

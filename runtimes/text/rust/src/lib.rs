@@ -1,11 +1,16 @@
 //! The C ABI that `../tenon_text.h` declares. Nothing here decides anything: it checks pointers,
 //! catches panics and hands memory over.
 
+mod ascii;
+mod mapped;
 mod pipeline;
+mod table;
+mod wordpiece;
 
 use std::any::Any;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{catch_unwind, set_hook, AssertUnwindSafe};
 use std::slice;
+use std::sync::Once;
 
 use pipeline::{Options, Token, Tokenizer, Truncation};
 use tokenizers::utils::parallelism::set_parallelism;
@@ -13,6 +18,7 @@ use tokenizers::utils::truncation::TruncationDirection;
 
 const OK: i32 = 0;
 const INVALID: i32 = 1;
+const UNSUPPORTED: i32 = 2;
 const INTERNAL: i32 = 3;
 
 pub struct Handle(Box<dyn Tokenizer>);
@@ -48,14 +54,20 @@ impl From<tokenizers::Error> for Failure {
 impl Bytes {
     fn give(bytes: Vec<u8>) -> Self {
         let bytes = Box::leak(bytes.into_boxed_slice());
-        Bytes { data: bytes.as_mut_ptr(), size: bytes.len() }
+        Bytes {
+            data: bytes.as_mut_ptr(),
+            size: bytes.len(),
+        }
     }
 }
 
 fn panic_text(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-    format!("the tokenizer library panicked: {}", text.unwrap_or("no message"))
+    format!(
+        "the tokenizer library gave up: {}",
+        text.unwrap_or("no message")
+    )
 }
 
 /// Runs one entry point: its value goes to `out`, or its failure, a panic included, to `error`.
@@ -64,9 +76,28 @@ unsafe fn enter<T>(
     error: *mut Bytes,
     body: impl FnOnce() -> Result<T, Failure>,
 ) -> i32 {
-    let result = catch_unwind(AssertUnwindSafe(body))
-        .unwrap_or_else(|payload| Err(Failure(INTERNAL, panic_text(payload))));
-    match result {
+    finish(out, error, INTERNAL, catch_unwind(AssertUnwindSafe(body)))
+}
+
+/// The same for what reads a file: the crate panics at some that it cannot use.
+unsafe fn enter_load<T>(
+    out: *mut T,
+    error: *mut Bytes,
+    body: impl FnOnce() -> Result<T, Failure>,
+) -> i32 {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| set_hook(Box::new(|_| {}))); // the error says it; stderr is not ours
+    set_parallelism(false); // a pool's threads would not survive a fork
+    finish(out, error, INVALID, catch_unwind(AssertUnwindSafe(body)))
+}
+
+unsafe fn finish<T>(
+    out: *mut T,
+    error: *mut Bytes,
+    panicked: i32,
+    result: std::thread::Result<Result<T, Failure>>,
+) -> i32 {
+    match result.unwrap_or_else(|payload| Err(Failure(panicked, panic_text(payload)))) {
         Ok(value) => {
             out.write(value);
             OK
@@ -89,7 +120,10 @@ unsafe fn view<'a, T>(data: *const T, size: usize) -> &'a [T] {
 
 unsafe fn text_view<'a>(data: *const u8, size: usize) -> Result<&'a str, Failure> {
     if size > u32::MAX as usize {
-        return Err(Failure(INVALID, format!("the text has {size} bytes, expected fewer than 2^32")));
+        return Err(Failure(
+            INVALID,
+            format!("the text has {size} bytes, expected fewer than 2^32"),
+        ));
     }
     std::str::from_utf8(view(data, size))
         .map_err(|e| Failure(INVALID, format!("the text is not UTF-8: {e}")))
@@ -104,8 +138,10 @@ impl RawOptions {
         };
         Options {
             add_special_tokens: self.add_special_tokens != 0,
-            truncation: direction
-                .map(|direction| Truncation { max_tokens: self.max_tokens, direction }),
+            truncation: direction.map(|direction| Truncation {
+                max_tokens: self.max_tokens,
+                direction,
+            }),
             offsets,
         }
     }
@@ -122,10 +158,38 @@ pub unsafe extern "C" fn tenon_text_from_json(
     tokenizer: *mut *mut Handle,
     error: *mut Bytes,
 ) -> i32 {
-    enter(tokenizer, error, || {
-        set_parallelism(false); // a pool's threads would not survive a fork
+    enter_load(tokenizer, error, || {
         let tokenizer = tokenizers::Tokenizer::from_bytes(view(json, size))?;
         Ok(handle(tokenizer.into_inner()))
+    })
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn tenon_text_make_table(
+    json: *const u8,
+    size: usize,
+    table: *mut Bytes,
+    error: *mut Bytes,
+) -> i32 {
+    enter_load(table, error, || {
+        let unsupported = "only a WordPiece vocabulary with one token for each id has a table";
+        let table = mapped::write(view(json, size))?;
+        table
+            .map(Bytes::give)
+            .ok_or_else(|| Failure(UNSUPPORTED, unsupported.to_string()))
+    })
+}
+
+/// The caller keeps the table alive and unchanged until `tenon_text_free`.
+#[no_mangle]
+pub unsafe extern "C" fn tenon_text_from_table(
+    table: *const u8,
+    size: usize,
+    tokenizer: *mut *mut Handle,
+    error: *mut Bytes,
+) -> i32 {
+    enter_load(tokenizer, error, || {
+        Ok(handle(mapped::read(view(table, size))?))
     })
 }
 
@@ -146,9 +210,14 @@ pub unsafe extern "C" fn tenon_text_encode(
     error: *mut Bytes,
 ) -> i32 {
     enter(tokens, error, || {
-        let encoded = tokenizer.0.encode(text_view(text, size)?, options.read(true))?;
+        let encoded = tokenizer
+            .0
+            .encode(text_view(text, size)?, options.read(true))?;
         let encoded = Box::leak(encoded.into_boxed_slice());
-        Ok(Tokens { data: encoded.as_mut_ptr(), size: encoded.len() })
+        Ok(Tokens {
+            data: encoded.as_mut_ptr(),
+            size: encoded.len(),
+        })
     })
 }
 
@@ -164,7 +233,9 @@ pub unsafe extern "C" fn tenon_text_encode_ids(
     error: *mut Bytes,
 ) -> i32 {
     enter(count, error, || {
-        let encoded = tokenizer.0.encode(text_view(text, size)?, options.read(false))?;
+        let encoded = tokenizer
+            .0
+            .encode(text_view(text, size)?, options.read(false))?;
         for (i, token) in encoded.iter().take(capacity).enumerate() {
             ids.add(i).write(token.id);
         }
@@ -182,7 +253,9 @@ pub unsafe extern "C" fn tenon_text_decode(
     error: *mut Bytes,
 ) -> i32 {
     enter(text, error, || {
-        let decoded = tokenizer.0.decode(view(ids, count), skip_special_tokens != 0)?;
+        let decoded = tokenizer
+            .0
+            .decode(view(ids, count), skip_special_tokens != 0)?;
         Ok(Bytes::give(decoded.into_bytes()))
     })
 }
@@ -230,13 +303,18 @@ pub unsafe extern "C" fn tenon_text_vocabulary_size(tokenizer: &Handle) -> usize
 #[no_mangle]
 pub unsafe extern "C" fn tenon_text_bytes_free(bytes: Bytes) {
     if !bytes.data.is_null() {
-        drop(Box::from_raw(slice::from_raw_parts_mut(bytes.data, bytes.size)));
+        drop(Box::from_raw(slice::from_raw_parts_mut(
+            bytes.data, bytes.size,
+        )));
     }
 }
 
 #[no_mangle]
 pub unsafe extern "C" fn tenon_text_tokens_free(tokens: Tokens) {
     if !tokens.data.is_null() {
-        drop(Box::from_raw(slice::from_raw_parts_mut(tokens.data, tokens.size)));
+        drop(Box::from_raw(slice::from_raw_parts_mut(
+            tokens.data,
+            tokens.size,
+        )));
     }
 }

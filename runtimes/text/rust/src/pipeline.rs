@@ -8,13 +8,8 @@ use tokenizers::{
 
 pub type Result<T> = tokenizers::Result<T>;
 
-pub type Stages<M> = TokenizerImpl<
-    M,
-    NormalizerWrapper,
-    PreTokenizerWrapper,
-    PostProcessorWrapper,
-    DecoderWrapper,
->;
+pub type Stages<M> =
+    TokenizerImpl<M, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +60,19 @@ impl<M: Model + Send + Sync> Tokenizer for Stages<M> {
         TokenizerImpl::id_to_token(self, id)
     }
 
-    /// The crate's own count copies the whole vocabulary.
     fn vocabulary_size(&self) -> usize {
-        let model = self.get_model();
-        let added = self.get_added_vocabulary().get_vocab().keys();
-        model.get_vocab_size() + added.filter(|t| model.token_to_id(t).is_none()).count()
+        vocabulary_size(self)
     }
+}
+
+/// The crate's own count copies the whole vocabulary.
+pub fn vocabulary_size<M: Model>(stages: &Stages<M>) -> usize {
+    let model = stages.get_model();
+    let added = stages.get_added_vocabulary().get_vocab().keys();
+    model.get_vocab_size()
+        + added
+            .filter(|token| model.token_to_id(token).is_none())
+            .count()
 }
 
 /// `TokenizerImpl::encode` keeps truncation in the tokenizer, hence for all callers: this is the
@@ -83,7 +85,11 @@ pub fn encode<M: Model>(stages: &Stages<M>, text: &str, options: Options) -> Res
         pre_tokenizer.pre_tokenize(&mut pieces)?;
     }
     pieces.tokenize(|word| stages.get_model().tokenize(word.get()))?;
-    let offsets = if options.offsets { OffsetType::Byte } else { OffsetType::None };
+    let offsets = if options.offsets {
+        OffsetType::Byte
+    } else {
+        OffsetType::None
+    };
     let encoding = pieces.into_encoding(None, 0, offsets)?;
 
     let encoding = truncate(stages.get_post_processor(), encoding, options)?;
@@ -123,7 +129,7 @@ fn truncate(
     Ok(encoding)
 }
 
-fn tokens(encoding: &Encoding) -> Vec<Token> {
+pub fn tokens(encoding: &Encoding) -> Vec<Token> {
     let ids = encoding.get_ids().iter();
     let places = encoding.get_type_ids().iter().zip(encoding.get_offsets());
     ids.zip(places)
