@@ -1,7 +1,9 @@
 # What the tree takes from Debian 12; README.md says why each is there.
 
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json url program_options filesystem system)
+# Static: a plugin carries what it needs and nothing of it shows.
+set(Boost_USE_STATIC_LIBS ON)
+find_package(Boost 1.81.0 CONFIG REQUIRED COMPONENTS json program_options filesystem system)
 find_package(OpenSSL REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
