@@ -1,3 +1,3 @@
 // The one place where TOML++ is compiled.
 #define TOML_IMPLEMENTATION
-#include <toml++/toml.h>
+#include "host/config/tomlpp.h"

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 
+#include "host/config/tomlpp.h"
 #include "host/domain/nearest.h"
 #include "host/domain/units.h"
 
