@@ -138,9 +138,11 @@ void Keeper::give_up_stuck_loads(Kept& k) {
   for (const auto& slot : k.slots) {
     if (slot->kept.ready || slot->closed()) continue;
     if (context_->clock.now() < slot->kept.progressed + timeout) continue;
-    slot->kept.gave_up = std::make_unique<Error>(Error{
-        Code::kDeadline, fmt::format("loading made no progress for {} ms", timeout.count()), true});
     end(k, *slot, milliseconds(0));
+    note_failure(k, *slot,
+                 {workers::Gone::Kind::kLoadFailed,
+                  {Code::kDeadline,
+                   fmt::format("loading made no progress for {} ms", timeout.count()), true}});
   }
 }
 
@@ -444,11 +446,7 @@ void Keeper::on_gone(const std::shared_ptr<ReplicaSlot>& slot, const workers::Go
   slot->close();
   std::erase(k->slots, slot);
   publish(*k);
-  if (slot->kept.gave_up) {
-    note_failure(*k, *slot, {workers::Gone::Kind::kLoadFailed, *slot->kept.gave_up});
-  } else if (!asked) {
-    note_failure(*k, *slot, gone);
-  }
+  if (!asked) note_failure(*k, *slot, gone);
   if (stopping_) {
     const auto empty = [](const auto& entry) { return entry.second.slots.empty(); };
     if (stopped_ && std::ranges::all_of(deployments_, empty)) std::exchange(stopped_, {})();

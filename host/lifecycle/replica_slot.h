@@ -63,7 +63,6 @@ class ReplicaSlot final : public workers::ReplicaObserver,
     TimePoint waiting_since{};  // of the oldest request that it was started for
     TimePoint decided{}, launched{}, became_ready{}, progressed{};
     workers::StartTimes times;
-    std::unique_ptr<Error> gave_up;  // why the keeper ended it
   };
   Kept kept;
 

@@ -7,7 +7,7 @@
 namespace tenon::lifecycle::testing {
 namespace {
 
-constexpr std::chrono::seconds kVeryLong{60};
+constexpr std::chrono::seconds kVeryLong{20};
 
 class FakeAlarm final : public Alarm {
  public:
