@@ -9,6 +9,7 @@
 #include <random>
 
 #include "runtimes/text/tokenizer.h"
+#include "tests/runtimes/text/golden.h"
 #include "tests/runtimes/text/support.h"
 
 namespace tenon::text {
@@ -37,6 +38,11 @@ void expect_same(const Tokenizer& oracle, const Tokenizer& table, const std::str
       EXPECT_EQ(table.decode(ids, special), oracle.decode(ids, special));
     }
   }
+}
+
+TEST(Table, IsEqualToThePythonPackage) {
+  expect_golden(Tokenizer::from_json(small_json()).value(), "tests/golden/tokenizer_small.json");
+  expect_golden(mapped(small_json()), "tests/golden/tokenizer_small.json");
 }
 
 TEST(Table, EncodesNastyTextsAsTheJsonPathDoes) {
