@@ -6,11 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "runtimes/encoder/config.h"
 #include "runtimes/ops/isa.h"
 #include "runtimes/ops/thread_pool.h"
+#include "runtimes/tensor/mapping.h"
 
 namespace tenon::encoder {
 
@@ -79,11 +79,12 @@ class Session {
 
  private:
   Result<void> check(const Batch& batch) const;
-  void compute(const Batch& batch, std::size_t first, std::size_t last);
+  Result<void> reserve(std::uint64_t bytes);
+  Result<void> compute(const Batch& batch, std::size_t first, std::size_t last, const Sink& sink);
 
   const Encoder* encoder_;
   ops::ThreadPool* pool_;
-  std::vector<float> scratch_;
+  tensor::Mapping scratch_;
 };
 
 // One embedding from the rows of a sequence (tokens × out.size(), at least one).

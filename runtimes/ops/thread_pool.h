@@ -22,25 +22,32 @@ class ThreadPool {
 
   unsigned threads() const { return static_cast<unsigned>(workers_.size()) + 1; }
 
-  // Calls body(task) once for each task below `tasks`, in any order, also on the calling thread,
-  // and returns when all are done. One call at a time; body must not throw.
+  // Calls body(task), or body(task, thread) with thread below threads(), once for each task below
+  // `tasks`, in any order, also on the calling thread, and returns when all are done. One call at a
+  // time; body must not throw.
   template <class Body>
   void run(std::uint32_t tasks, Body&& body) {
     using Plain = std::remove_reference_t<Body>;
-    run_job(
-        tasks, [](void* context, std::uint32_t task) { (*static_cast<Plain*>(context))(task); },
-        const_cast<void*>(static_cast<const void*>(&body)));
+    const Function call = [](void* context, std::uint32_t task, unsigned thread) {
+      if constexpr (std::is_invocable_v<Plain&, std::uint32_t, unsigned>) {
+        (*static_cast<Plain*>(context))(task, thread);
+      } else {
+        (*static_cast<Plain*>(context))(task);
+      }
+    };
+    run_job(tasks, call, const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:
-  using Function = void (*)(void*, std::uint32_t);
+  using Function = void (*)(void*, std::uint32_t task, unsigned thread);
 
   void run_job(std::uint32_t tasks, Function function, void* context);
-  bool take_tasks();
-  void serve();
+  void take_tasks(unsigned thread);
+  void serve(unsigned thread);
 
-  // The upper half is the job's number, the lower its next task. A task is taken by a compare and
-  // swap of both, so a thread that comes late can never take one of a job that is over.
+  // The upper half is the job's number, the lower how many of its tasks wait to be taken. A task is
+  // taken by a compare and swap of both, so a thread that comes late can never take one of a job
+  // that is over.
   alignas(64) std::atomic<std::uint64_t> ticket_{0};
   std::atomic<std::uint32_t> tasks_{0};
   std::atomic<Function> function_{nullptr};
