@@ -1,0 +1,193 @@
+#include "host/workers/child.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+namespace tenon::workers {
+namespace {
+
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+
+ExitStatus status_of(const siginfo_t& info) {
+  if (info.si_code == CLD_EXITED) {
+    return {info.si_status == 0, "exited with status " + std::to_string(info.si_status)};
+  }
+  return {false, "killed by signal " + std::to_string(info.si_status) + " (" +
+                     ::strsignal(info.si_status) + ")"};
+}
+
+std::unexpected<Error> os_error(const std::string& what, int error) {
+  return fail(Code::kUnavailable, what + ": " + std::strerror(error), true);
+}
+
+// Packets of one process served before others have their turn.
+constexpr int kPacketsPerTurn = 64;
+
+}  // namespace
+
+Child::Child(boost::asio::io_context& control, Channel channel, Handler& handler)
+    : channel_(std::move(channel)), readable_(control), pidfd_(control), handler_(&handler) {
+  readable_.assign(::fcntl(channel_.fd(), F_DUPFD_CLOEXEC, 0));
+}
+
+Result<std::shared_ptr<Child>> Child::spawn(boost::asio::io_context& control,
+                                            const std::string& executable, Handler& handler) {
+  auto ends = Channel::pair();
+  if (!ends) return std::unexpected(ends.error());
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+#ifndef TENON_SANITIZED  // whose reports go there
+  ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+#endif
+  ::posix_spawn_file_actions_adddup2(&actions, ends->second.fd(), 3);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t none, all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  // A group of its own: Ctrl-C at the host's terminal is the host's business.
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+
+  std::string name = "tenon-worker";
+  std::string host = std::to_string(::getpid());
+  const std::array<char*, 3> arguments{name.data(), host.data(), nullptr};
+  const std::array<char*, 1> environment{nullptr};
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, executable.c_str(), &actions, &attributes, arguments.data(),
+                                  environment.data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
+  if (error != 0) return os_error("starting " + executable, error);
+  std::shared_ptr<Child> child(new Child(control, std::move(ends->first), handler));
+  child->claim(pid);
+  child->listen();
+  return child;
+}
+
+Result<std::pair<std::shared_ptr<Child>, Channel>> Child::expect(boost::asio::io_context& control,
+                                                                 Handler& handler) {
+  auto ends = Channel::pair();
+  if (!ends) return std::unexpected(ends.error());
+  std::shared_ptr<Child> child(new Child(control, std::move(ends->first), handler));
+  child->listen();
+  return std::pair{std::move(child), std::move(ends->second)};
+}
+
+void Child::claim(pid_t pid) {
+  if (pid_ != 0 || pid <= 0) return;
+  const int fd = open_pidfd(pid);
+  if (fd < 0) return;
+  siginfo_t info{};
+  if (::waitid(P_PIDFD, static_cast<id_t>(fd), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+    ::close(fd);  // somebody else's child
+    return;
+  }
+  pid_ = pid;
+  pidfd_.assign(fd);
+  if (kill_wanted_) kill();
+  watch_end();
+}
+
+void Child::watch_end() {
+  pidfd_.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read,
+      [self = shared_from_this()](boost::system::error_code error) {
+        if (error) return;
+        siginfo_t info{};
+        const auto fd = static_cast<id_t>(self->pidfd_.native_handle());
+        if (::waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) {
+          self->watch_end();
+          return;
+        }
+        self->pidfd_.close();
+        self->ended(status_of(info));
+      });
+}
+
+void Child::listen() {
+  readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [self = shared_from_this()](boost::system::error_code error) {
+                         if (!error) self->receive();
+                       });
+}
+
+void Child::receive() {
+  Packet packet;
+  for (int i = 0; i < kPacketsPerTurn; ++i) {
+    if (handler_ == nullptr) return;
+    switch (channel_.receive(packet, false)) {
+      case Channel::Received::kNothing:
+        listen();
+        return;
+      case Channel::Received::kGone:
+        readable_.close();
+        // Its end says more. One that is not known yet is its template's to tell of.
+        kill();
+        return;
+      case Channel::Received::kPacket:
+        break;
+    }
+    auto message = message::decode_to_host(packet.bytes);
+    if (!message) {
+      handler_->on_garbage(message.error());
+    } else {
+      if (std::holds_alternative<message::Hello>(*message)) claim(packet.pid);
+      handler_->on_message(std::move(*message));
+    }
+  }
+  listen();
+}
+
+bool Child::send(const message::ToProcess& message, std::span<const int> fds) {
+  return channel_.send(encode(message), fds) == Channel::Sent::kOk;
+}
+
+void Child::kill() {
+  kill_wanted_ = true;
+  if (pidfd_.is_open()) {
+    ::syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), SIGKILL, nullptr, 0);
+  }
+}
+
+void Child::forget() {
+  handler_ = nullptr;
+  kill();
+  boost::system::error_code ignored;
+  readable_.close(ignored);
+  channel_.close();
+}
+
+void Child::ended(const ExitStatus& status) {
+  // What it said before it ended comes first.
+  const auto self = shared_from_this();
+  Packet packet;
+  while (handler_ != nullptr && channel_.receive(packet, false) == Channel::Received::kPacket) {
+    if (auto message = message::decode_to_host(packet.bytes)) {
+      handler_->on_message(std::move(*message));
+    }
+  }
+  boost::system::error_code ignored;
+  readable_.close(ignored);
+  if (Handler* handler = std::exchange(handler_, nullptr)) handler->on_exit(status);
+}
+
+}  // namespace tenon::workers

@@ -1,0 +1,139 @@
+#include "host/workers/launcher.h"
+
+#include <sys/prctl.h>
+
+#include <boost/asio/post.hpp>
+#include <set>
+#include <thread>
+
+#include "host/telemetry/log.h"
+#include "host/workers/estimate_run.h"
+
+namespace tenon::workers {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr milliseconds kEstimateLimit{10'000};
+
+std::string estimate_key(const ReplicaSpec& spec, const std::string& identity) {
+  std::string key = spec.plugin.library + '\0' + spec.plugin.version + '\0' + identity;
+  for (const auto& [name, value] : spec.options) key += '\0' + name + '\0' + value;
+  return key;
+}
+
+}  // namespace
+
+struct Launcher::Core : std::enable_shared_from_this<Launcher::Core> {
+  Core(EventLoops& event_loops, LauncherOptions launcher_options)
+      : loops(event_loops),
+        options(std::move(launcher_options)),
+        templates(std::make_shared<Templates>(event_loops, options.processes)),
+        timer(event_loops.control()) {}
+
+  // Runs while there is something to look at: an idle host has no timer.
+  void keep_ticking() {
+    if (ticking || (replicas.empty() && templates->is_empty())) return;
+    ticking = true;
+    timer.expires_after(options.supervision.tick);
+    timer.async_wait([self = shared_from_this()](boost::system::error_code error) {
+      self->ticking = false;
+      if (error) return;
+      for (const auto& replica : std::vector(self->replicas.begin(), self->replicas.end())) {
+        replica->tick();
+      }
+      self->templates->tick();
+      self->keep_ticking();
+    });
+  }
+
+  // A short spin pays when a CPU is free for it.
+  std::uint64_t spin_ns() const {
+    const std::size_t busy = loops.size() + 1 + replicas.size();
+    return std::thread::hardware_concurrency() > busy ? 20'000 : 0;
+  }
+
+  std::optional<CacheFolder> cache_for(const ReplicaSpec& spec) const {
+    if (options.processes.data.empty()) return std::nullopt;
+    auto identity = origin_identity(spec.model_path);
+    if (!identity) return std::nullopt;  // the load will say what is wrong with the folder
+    auto folder =
+        CacheFolder::open_at(options.processes.data + "/cache/" + spec.plugin.id + "/" + *identity);
+    if (folder) return std::move(*folder);
+    log::warn("no cache", {{"plugin", spec.plugin.id}, {"error", folder.error().message}});
+    return std::nullopt;
+  }
+
+  EventLoops& loops;
+  const LauncherOptions options;
+  std::shared_ptr<Templates> templates;
+  asio::steady_timer timer;
+  bool ticking = false;
+  std::set<std::shared_ptr<WorkerReplica>> replicas;
+  std::map<std::string, Estimate> estimates;
+};
+
+Launcher::Launcher(EventLoops& loops, LauncherOptions options)
+    : core_(std::make_shared<Core>(loops, std::move(options))) {
+  // Forked workers become children of the host when the process between ends.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+Launcher::~Launcher() {
+  core_->timer.cancel();
+  core_->templates->clear();
+}
+
+std::shared_ptr<Replica> Launcher::launch(const ReplicaSpec& spec, ReplicaObserver& observer) {
+  auto replica = std::make_shared<WorkerReplica>(
+      core_->loops, spec, core_->options.supervision, observer,
+      [core = core_](WorkerReplica& gone) { core->replicas.erase(gone.shared_from_this()); });
+  core_->replicas.insert(replica);
+  if (auto prepared = replica->prepare({}, core_->cache_for(spec), core_->spin_ns()); !prepared) {
+    replica->give_up(prepared.error());
+    return replica;
+  }
+  core_->templates->start(spec.plugin, spec.grant, spec.model_path, *replica,
+                          [replica](Result<Templates::Started> started) {
+                            if (started) {
+                              replica->attach(std::move(started->child), started->from_template);
+                            } else {
+                              replica->give_up(started.error());
+                            }
+                          });
+  core_->keep_ticking();
+  return replica;
+}
+
+void Launcher::estimate(const ReplicaSpec& spec,
+                        std::move_only_function<void(Result<Estimate>)> done) {
+  auto identity = origin_identity(spec.model_path);
+  if (!identity) {
+    asio::post(core_->loops.control(),
+               [done = std::move(done), error = identity.error()]() mutable {
+                 done(std::unexpected(error));
+               });
+    return;
+  }
+  const std::string key = estimate_key(spec, *identity);
+  if (const auto known = core_->estimates.find(key); known != core_->estimates.end()) {
+    asio::post(core_->loops.control(),
+               [done = std::move(done), estimate = known->second]() mutable { done(estimate); });
+    return;
+  }
+  auto run = std::make_shared<EstimateRun>(
+      core_->loops, spec,
+      [core = core_, key, done = std::move(done)](Result<Estimate> result) mutable {
+        if (result) core->estimates.emplace(key, *result);
+        done(std::move(result));
+      });
+  run->start(*core_->templates, kEstimateLimit);
+  core_->keep_ticking();
+}
+
+std::vector<PluginMetric> Launcher::metrics(const Replica& replica) const {
+  const auto* worker = dynamic_cast<const WorkerReplica*>(&replica);
+  return worker == nullptr ? std::vector<PluginMetric>{} : worker->metrics();
+}
+
+}  // namespace tenon::workers

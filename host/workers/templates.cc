@@ -1,0 +1,254 @@
+#include "host/workers/templates.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "host/telemetry/log.h"
+#include "host/workers/codes.h"
+#include "tenon/plugin.h"
+
+namespace tenon::workers {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+// A library that was replaced is another plugin.
+std::string key_of(const plugins::Manifest& plugin, const PluginGrant& grant) {
+  struct stat info{};
+  ::stat(plugin.library.c_str(), &info);
+  return plugin.library + '|' + std::to_string(info.st_ino) + '|' +
+         std::to_string(info.st_mtim.tv_sec) + '.' + std::to_string(info.st_mtim.tv_nsec) + '|' +
+         (grant.sockets ? "s" : "") + (grant.exec ? "x" : "");
+}
+
+// A folder in which nothing can be found or made any more.
+Descriptor make_nowhere() {
+  std::string path = std::filesystem::temp_directory_path() / "tenon-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) return Descriptor(::open("/", O_PATH | O_CLOEXEC));
+  Descriptor folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  ::rmdir(path.c_str());
+  return folder;
+}
+
+}  // namespace
+
+// What is known of one plugin's processes.
+class Templates::Entry final : public Child::Handler {
+ public:
+  Entry(Templates& owner, std::string key, const plugins::Manifest& plugin,
+        const PluginGrant& grant)
+      : owner_(owner), key_(std::move(key)), plugin_(plugin), grant_(grant) {}
+  ~Entry() {
+    if (child_) child_->forget();
+  }
+
+  const plugins::Manifest& plugin() const { return plugin_; }
+  const PluginGrant& grant() const { return grant_; }
+  bool is_idle(Clock::time_point since) const {
+    return state_ != State::kPlain && waiting_.empty() && forking_.empty() && used_ < since;
+  }
+
+  void start(Wanted wanted) {
+    used_ = Clock::now();
+    switch (state_) {
+      case State::kPlain:
+        owner_.spawn_plain(*this, std::move(wanted));
+        return;
+      case State::kReady:
+        fork(std::move(wanted));
+        return;
+      case State::kStarting:
+        waiting_.push_back(std::move(wanted));
+        return;
+      case State::kNone:
+        break;
+    }
+    waiting_.push_back(std::move(wanted));
+    auto child = Child::spawn(owner_.loops_.control(), owner_.options_.worker, *this);
+    if (!child) {
+      fail_waiting(child.error());
+      return;
+    }
+    child_ = *child;
+    state_ = State::kStarting;
+    const int nowhere = owner_.nowhere_.get();
+    child_->send(owner_.open_message(plugin_, grant_, ""), {&nowhere, 1});
+  }
+
+ private:
+  enum class State : std::uint8_t { kNone, kStarting, kReady, kPlain };
+  struct Forking {
+    Wanted wanted;
+    std::shared_ptr<Child> child;
+  };
+
+  void fork(Wanted wanted) {
+    auto expected = Child::expect(owner_.loops_.control(), *wanted.handler);
+    if (!expected) {
+      owner_.refuse(std::move(wanted), expected.error());
+      return;
+    }
+    const int end = expected->second.fd();
+    if (!child_->send(message::Fork{}, {&end, 1})) {
+      expected->first->forget();
+      owner_.spawn_plain(*this, std::move(wanted));
+      return;
+    }
+    forking_.push_back({wanted, expected->first});
+    wanted.take(Started{expected->first, true});
+  }
+
+  void on_message(message::ToHost&& message) override {
+    if (auto* opened = std::get_if<message::Opened>(&message)) {
+      on_opened(*opened);
+    } else if (auto* forked = std::get_if<message::Forked>(&message)) {
+      on_forked(*forked);
+    } else if (auto* failed = std::get_if<message::Failed>(&message)) {
+      on_failed(*failed);
+    } else if (auto* line = std::get_if<message::Log>(&message)) {
+      log::warn("plugin", {{"plugin", plugin_.id}, {"message", printable(line->text)}});
+    }
+  }
+
+  void on_opened(const message::Opened& opened) {
+    if (state_ != State::kStarting) return;
+    std::string parts;
+    for (const auto& part : opened.sandbox) parts += (parts.empty() ? "" : ", ") + printable(part);
+    log::info("plugin opened",
+              {{"plugin", plugin_.id}, {"pid", child_->pid()}, {"sandbox", parts}});
+    for (const auto& part : opened.missing) {
+      log::warn("sandbox part missing", {{"plugin", plugin_.id}, {"part", printable(part)}});
+    }
+    auto waiting = std::exchange(waiting_, {});
+    if ((opened.features & TENON_FEATURE_FORK_SAFE) != 0) {
+      state_ = State::kReady;
+      for (Wanted& wanted : waiting) fork(std::move(wanted));
+      return;
+    }
+    become_plain();
+    for (Wanted& wanted : waiting) owner_.spawn_plain(*this, std::move(wanted));
+  }
+
+  void on_forked(const message::Forked& forked) {
+    if (forking_.empty()) return;
+    const Forking first = std::move(forking_.front());
+    forking_.pop_front();
+    first.child->claim(forked.pid);
+    if (first.child->pid() != 0) return;
+    log::warn("template does not fork",
+              {{"plugin", plugin_.id}, {"reason", printable(forked.reason)}});
+    become_plain();
+    first.child->forget();
+    owner_.spawn_plain(*this, first.wanted);
+  }
+
+  void on_failed(const message::Failed& failed) {
+    fail_waiting({failed.error.code,
+                  "plugin '" + plugin_.id + "' failed to " + printable(failed.stage, 32) + ": " +
+                      printable(failed.error.message),
+                  failed.error.retryable});
+    child_->kill();
+  }
+
+  void on_garbage(const Error&) override { child_->kill(); }
+
+  void on_exit(const ExitStatus& status) override {
+    child_.reset();
+    if (state_ != State::kPlain) {
+      log::info("template ended", {{"plugin", plugin_.id}, {"how", status.text}});
+      state_ = State::kNone;
+    }
+    fail_waiting({Code::kUnavailable,
+                  "plugin '" + plugin_.id + "' ended while it was opened: " + status.text, true});
+    // Those that it did not come to fork any more are started without it.
+    for (Forking& left : std::exchange(forking_, {})) {
+      if (left.child->pid() != 0) continue;
+      left.child->forget();
+      owner_.spawn_plain(*this, std::move(left.wanted));
+    }
+  }
+
+  void become_plain() {
+    state_ = State::kPlain;
+    if (child_) child_->kill();
+  }
+
+  void fail_waiting(const Error& error) {
+    for (Wanted& wanted : std::exchange(waiting_, {})) owner_.refuse(std::move(wanted), error);
+  }
+
+  Templates& owner_;
+  const std::string key_;
+  const plugins::Manifest plugin_;
+  const PluginGrant grant_;
+  State state_ = State::kNone;
+  std::shared_ptr<Child> child_;
+  std::vector<Wanted> waiting_;  // for the template
+  std::deque<Forking> forking_;  // asked for, not yet told
+  Clock::time_point used_ = Clock::now();
+};
+
+Templates::Templates(EventLoops& loops, ProcessOptions options)
+    : loops_(loops), options_(std::move(options)), nowhere_(make_nowhere()) {}
+
+Templates::~Templates() = default;
+
+message::Open Templates::open_message(const plugins::Manifest& plugin, const PluginGrant& grant,
+                                      const std::string& model_path) const {
+  message::Open open;
+  open.library = plugin.library;
+  open.readable.push_back(std::filesystem::path(plugin.library).parent_path());
+  if (model_path.empty()) {
+    open.readable.insert(open.readable.end(), options_.model_roots.begin(),
+                         options_.model_roots.end());
+  } else {
+    open.readable.push_back(model_path);
+  }
+  if (!options_.data.empty()) open.readable.push_back(options_.data + "/cache/" + plugin.id);
+  open.sandbox = options_.sandbox;
+  open.sockets = grant.sockets;
+  open.exec = grant.exec;
+  return open;
+}
+
+void Templates::start(const plugins::Manifest& plugin, const PluginGrant& grant,
+                      const std::string& model_path, Child::Handler& handler, Take take) {
+  const std::string key = key_of(plugin, grant);
+  auto& entry = entries_[key];
+  if (!entry) entry = std::make_shared<Entry>(*this, key, plugin, grant);
+  entry->start({&handler, std::move(take), model_path});
+}
+
+void Templates::spawn_plain(Entry& entry, Wanted wanted) {
+  auto child = Child::spawn(loops_.control(), options_.worker, *wanted.handler);
+  if (!child) {
+    refuse(std::move(wanted), child.error());
+    return;
+  }
+  const int nowhere = nowhere_.get();
+  (*child)->send(open_message(entry.plugin(), entry.grant(), wanted.model_path), {&nowhere, 1});
+  wanted.take(Started{*child, false});
+}
+
+void Templates::refuse(Wanted wanted, Error error) {
+  asio::post(loops_.control(), [take = std::move(wanted.take), error = std::move(error)] {
+    take(std::unexpected(error));
+  });
+}
+
+void Templates::tick() {
+  const auto since = Clock::now() - options_.template_idle;
+  std::erase_if(entries_, [since](const auto& item) { return item.second->is_idle(since); });
+}
+
+void Templates::clear() {
+  entries_.clear();
+}
+
+}  // namespace tenon::workers

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/domain/host_spec.h"
+#include "host/loop/event_loops.h"
+#include "host/plugins/manifest.h"
+#include "host/workers/child.h"
+
+namespace tenon::workers {
+
+struct ProcessOptions {
+  std::string worker;                    // path of tenon-worker
+  std::string data;                      // folder for caches; empty: none
+  std::vector<std::string> model_roots;  // folders that models lie in
+  milliseconds template_idle{300'000};   // a template that long without a fork goes
+  bool sandbox = true;
+};
+
+// Processes with a plugin already open. For a fork-safe plugin one template waits and others are
+// forked from it; other plugins get a new process each time. [control]
+class Templates : public std::enable_shared_from_this<Templates> {
+ public:
+  // A process that takes a start or an estimate message now.
+  struct Started {
+    std::shared_ptr<Child> child;
+    bool from_template = false;
+  };
+  // A process may come before start() returns, an error never does. Called again with another
+  // process when the first came to nothing because its template ended: forget that one.
+  using Take = std::function<void(Result<Started>)>;
+
+  Templates(EventLoops& loops, ProcessOptions options);
+  ~Templates();
+
+  void start(const plugins::Manifest&, const PluginGrant&, const std::string& model_path,
+             Child::Handler&, Take);
+  // Ends templates that nobody used for long.
+  void tick();
+  bool is_empty() const { return entries_.empty(); }
+  void clear();
+
+ private:
+  struct Wanted {
+    Child::Handler* handler;
+    Take take;
+    std::string model_path;
+  };
+  class Entry;
+
+  message::Open open_message(const plugins::Manifest&, const PluginGrant&,
+                             const std::string& model_path) const;
+  void spawn_plain(Entry&, Wanted);
+  void refuse(Wanted, Error);
+
+  EventLoops& loops_;
+  const ProcessOptions options_;
+  Descriptor nowhere_;  // an empty folder without a name: the processes' working directory
+  std::map<std::string, std::shared_ptr<Entry>> entries_;
+};
+
+}  // namespace tenon::workers
