@@ -109,12 +109,13 @@ TEST(Base64, HoldsLittleEndianFloatsWithPadding) {
 
 TEST(Strings, AreEscapedAsSerdeDoes) {
   std::string out;
-  append_string(out, std::string_view("a\"\\/\b\f\n\r\t\x01\x1f\x7f\0é😀", 17));
+  append_string(out, std::string_view("a\"\\/\b\f\n\r\t\x01\x1f\x7f\0é😀", 19));
   EXPECT_EQ(out, "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\\u0000é😀\"");
 }
 
 TEST(Utf8, TellsValidFromInvalid) {
-  EXPECT_EQ(valid_utf8_prefix("aé€😀, and plain text that is long"), 36u);
+  const std::string_view valid = "aé€😀, and plain text that is long";
+  EXPECT_EQ(valid_utf8_prefix(valid), valid.size());
   EXPECT_EQ(valid_utf8_prefix("a\xc3"), 1u);
   EXPECT_EQ(valid_utf8_prefix("ab\xc0\x80"), 2u);        // overlong
   EXPECT_EQ(valid_utf8_prefix("\xe0\x9f\xbf"), 0u);      // overlong
