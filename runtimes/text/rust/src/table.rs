@@ -136,18 +136,24 @@ impl Table {
     }
 
     fn check(&self) -> Result<()> {
-        let in_order = self.ids.windows(2).all(|pair| pair[0] < pair[1])
-            && self.offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+        // Without early exits, so that the compiler can look at many numbers at once.
+        let in_order = all(self.ids.windows(2).map(|pair| pair[0] < pair[1]))
+            & all(self.offsets.windows(2).map(|pair| pair[0] <= pair[1]));
         let in_blob = self.offsets[self.len()] as usize <= self.blob.len();
-        let known = |slot: u32| slot == EMPTY || ((slot as usize & MAX_ENTRIES) < self.len());
-        let reachable = self.slots.len().is_power_of_two()
-            && self.slots.iter().fold(true, |all, &slot| all & known(slot));
+        let entries = self.len() as u32;
+        let known = |slot: u32| (slot == EMPTY) | ((slot & MAX_ENTRIES as u32) < entries);
+        let reachable =
+            self.slots.len().is_power_of_two() && all(self.slots.iter().map(|&slot| known(slot)));
         if in_order && in_blob && reachable {
             Ok(())
         } else {
             Err("the tokenizer table is damaged: a number in it points nowhere".into())
         }
     }
+}
+
+fn all(conditions: impl Iterator<Item = bool>) -> bool {
+    conditions.fold(true, |all, condition| all & condition)
 }
 
 /// The bytes of a table over `vocabulary` (token, id), ids distinct.
@@ -192,24 +198,27 @@ pub fn write(mut vocabulary: Vec<(String, u32)>, rest: &[u8]) -> Result<Vec<u8>>
 /// Finds damage, not malice. Four lanes, because one would wait for its multiplications.
 fn checksum(bytes: &[u8]) -> u64 {
     const K: u64 = 0x9fb2_1c65_1e98_df25;
-    let word = |chunk: &[u8]| {
-        let mut padded = [0u8; 8];
-        padded[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(padded)
-    };
     let mut lanes = [1u64, 2, 3, 4];
-    let blocks = bytes.chunks_exact(32);
-    let tail = blocks.remainder();
-    for block in blocks {
-        for (lane, chunk) in lanes.iter_mut().zip(block.chunks_exact(8)) {
-            *lane = (*lane ^ word(chunk)).wrapping_mul(K).rotate_left(29);
+    let mut blocks = bytes.chunks_exact(32);
+    for block in blocks.by_ref() {
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            *lane = (*lane ^ word(&block[8 * i..8 * i + 8]))
+                .wrapping_mul(K)
+                .rotate_left(29);
         }
     }
-    let ends = tail.chunks(8).map(word);
-    lanes
-        .into_iter()
-        .chain(ends)
-        .fold(bytes.len() as u64, |sum, value| {
-            (sum ^ value).wrapping_mul(K).rotate_left(31)
-        })
+    let ends = blocks.remainder().chunks(8).map(word);
+    let mix = |sum: u64, value: u64| (sum ^ value).wrapping_mul(K).rotate_left(31);
+    lanes.into_iter().chain(ends).fold(bytes.len() as u64, mix)
+}
+
+/// Up to eight bytes, the missing ones zero.
+fn word(bytes: &[u8]) -> u64 {
+    match bytes.try_into() {
+        Ok(whole) => u64::from_le_bytes(whole),
+        Err(_) => bytes
+            .iter()
+            .rev()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    }
 }
