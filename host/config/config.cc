@@ -22,12 +22,14 @@ void refuse_duplicates(Table& table, const DeploymentSpec& spec,
 }
 
 void read(Table& root, Config& config, Surroundings& surroundings) {
-  {
-    auto host = root.table("host");
-    config.host = read_host(host ? &*host : nullptr, surroundings);
+  auto host = root.table("host");
+  config.host = read_host(host ? &*host : nullptr, surroundings);
+  const auto scanned = surroundings.plugins(config.host.plugins);
+  if (!scanned) {
+    root.problem(host ? host->position("plugins") : Position{}, scanned.error().message);
   }
+  const std::vector<plugins::Manifest>* manifests = scanned ? &*scanned : nullptr;
   root.later({"location", "policy", "environment", "burst", "cluster", "tls", "store"});
-  const auto manifests = surroundings.plugins(config.host.plugins);
   config.plugins = read_grants(root, manifests);
 
   std::map<DeploymentKey, Position> seen;

@@ -19,8 +19,9 @@ class Surroundings {
   // Relative paths count from the working directory, as for every file named on a command line.
   virtual std::string absolute(const std::string& path) const = 0;
   virtual bool is_folder(const std::string& path) const = 0;
-  // The plugins below these absolute folders.
-  virtual std::vector<plugins::Manifest> plugins(const std::vector<std::string>& folders) = 0;
+  // The plugins in these absolute folders.
+  virtual Result<std::vector<plugins::Manifest>> plugins(
+      const std::vector<std::string>& folders) = 0;
 };
 
 // A checked configuration, or all that is wrong with it. `file` is for messages only.

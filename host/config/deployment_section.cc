@@ -28,11 +28,11 @@ std::string checked_name(Table& table, std::string_view key, std::optional<Text>
   return {};
 }
 
-const plugins::Manifest* read_runtime(Table& table, std::span<const plugins::Manifest> plugins) {
+const plugins::Manifest* read_runtime(Table& table, const std::vector<plugins::Manifest>* plugins) {
   const auto runtime = table.required_text("runtime");
-  if (!runtime) return nullptr;
+  if (!runtime || !plugins) return nullptr;
   std::vector<std::string_view> ids;
-  for (const auto& manifest : plugins) {
+  for (const auto& manifest : *plugins) {
     if (manifest.id == runtime->value) return &manifest;
     ids.push_back(manifest.id);
   }

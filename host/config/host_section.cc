@@ -160,14 +160,16 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
   return spec;
 }
 
-std::vector<PluginGrant> read_grants(Table& root, std::span<const plugins::Manifest> manifests) {
+std::vector<PluginGrant> read_grants(Table& root, const std::vector<plugins::Manifest>* manifests) {
   std::vector<std::string_view> ids;
-  for (const auto& manifest : manifests) ids.push_back(manifest.id);
+  if (manifests) {
+    for (const auto& manifest : *manifests) ids.push_back(manifest.id);
+  }
   std::vector<PluginGrant> out;
   for (Table& table : root.tables("plugin")) {
     PluginGrant grant;
     if (const auto name = table.required_text("name")) {
-      if (std::ranges::find(ids, name->value) == ids.end()) {
+      if (manifests && std::ranges::find(ids, name->value) == ids.end()) {
         table.problem(name->at, fmt::format("there is no plugin '{}'{}", name->value,
                                             did_you_mean(name->value, ids)));
       } else if (std::ranges::find(out, name->value, &PluginGrant::name) != out.end()) {

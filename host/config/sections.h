@@ -15,13 +15,13 @@ namespace tenon::config {
 // [host]; the defaults when there is none.
 HostSpec read_host(Table* host, const Surroundings&);
 
-// [[plugin]]
-std::vector<PluginGrant> read_grants(Table& root, std::span<const plugins::Manifest>);
+// [[plugin]]; null: which plugins there are is not known.
+std::vector<PluginGrant> read_grants(Table& root, const std::vector<plugins::Manifest>*);
 
 // One [[deployment]].
 struct DeploymentContext {
   const HostSpec& host;
-  std::span<const plugins::Manifest> plugins;
+  const std::vector<plugins::Manifest>* plugins;  // null: not known, and said so already
   std::span<const PluginGrant> grants;
   const Surroundings& surroundings;
 };

@@ -300,6 +300,17 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"[[policy]]\nname = 'eu-only'",
               "5:3: 'policy' is not yet supported in this version"}));
 
+TEST(Config, AMistakeInAManifestIsTheOnlyOneSaidOfPlugins) {
+  FakeSurroundings machine;
+  machine.broken = true;
+  const auto config = read_config(std::string(kEcho) +
+                                      "[[plugin]]\nname = 'echo'\n"
+                                      "[host]\nplugins = ['plugins']\n",
+                                  "f.toml", machine);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().text(), "f.toml:8:11: /p/tenon-plugin.toml:1:1: broken");
+}
+
 TEST(Config, OneModelMayStandInTwoEnvironments) {
   const Config config = read(std::string(kEcho) + kEcho + "environment = 'development'\n");
   EXPECT_EQ(config.deployments.size(), 2u);

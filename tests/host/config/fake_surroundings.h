@@ -43,14 +43,16 @@ class FakeSurroundings : public Surroundings {
     return path.starts_with('/') ? path : "/work-folder/" + path;
   }
   bool is_folder(const std::string& path) const override { return folders.contains(path); }
-  std::vector<plugins::Manifest> plugins(const std::vector<std::string>& asked) override {
+  Result<std::vector<plugins::Manifest>> plugins(const std::vector<std::string>& asked) override {
     scanned = asked;
+    if (broken) return fail(Code::kInvalid, "/p/tenon-plugin.toml:1:1: broken");
     return manifests;
   }
 
   std::set<std::string> folders = {"/work-folder/plugins", "/work-folder/samples/echo", "/models"};
   std::vector<plugins::Manifest> manifests;
   std::vector<std::string> scanned;
+  bool broken = false;  // a manifest has a mistake
 };
 
 }  // namespace tenon::config

@@ -1,0 +1,62 @@
+#include <array>
+#include <exception>
+#include <iostream>
+
+#include "host/cli/command.h"
+#include "host/cli/get_models.h"
+#include "host/cli/plugin_commands.h"
+#include "host/cli/serve.h"
+
+namespace {
+
+constexpr std::array<tenon::cli::Command, 4> kCommands = {{
+    {"serve", "Starts a host and serves until SIGTERM", "CONFIG.toml",
+     R"(  --check    read the configuration, say what is wrong with it, start nothing
+
+Paths in the file are relative to the working directory. configs/reference.toml shows every key.
+SIGTERM finishes what runs and ends, a second one ends at once; SIGHUP reads the file again and
+touches only what changed. Exit status 2: the file has mistakes and nothing was started.
+
+examples:
+  tenon serve configs/quickstart.toml
+  tenon serve --check configs/quickstart.toml
+)",
+     tenon::cli::serve},
+    {"get models", "Shows the deployments of a host", "[--api URL] [-o table|json]",
+     R"(  --api URL           the host; default http://127.0.0.1:8080
+  -o, --output FORM   table (default) or json
+
+examples:
+  tenon get models
+  tenon get models --api http://127.0.0.1:9000 -o json
+)",
+     tenon::cli::get_models},
+    {"plugin list", "Lists the installed plugins without opening them",
+     "[--plugins FOLDER]… [--options]",
+     R"(  --plugins FOLDER    where to look; default: the folder 'plugins' beside tenon's own
+  --options           the options that a deployment may set, for each plugin
+
+examples:
+  tenon plugin list
+  tenon plugin list --options --plugins build/release/plugins
+)",
+     tenon::cli::plugin_list},
+    {"plugin inspect", "Opens a plugin's library in a process of its own", "LIBRARY.so",
+     R"(Shows what the library says of itself, or why a host would refuse it.
+
+examples:
+  tenon plugin inspect build/release/plugins/echo/tenon_echo.so
+)",
+     tenon::cli::plugin_inspect},
+}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return tenon::cli::dispatch(kCommands, {argv + 1, argv + argc}, {std::cout, std::cerr});
+  } catch (const std::exception& error) {
+    std::cerr << "tenon: " << error.what() << "\n";
+    return tenon::cli::kFailed;
+  }
+}

@@ -1,0 +1,186 @@
+#include "host/cli/served_host.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <memory>
+#include <sstream>
+
+#include "host/cli/plugin_metrics.h"
+#include "host/config/changes.h"
+#include "host/telemetry/log.h"
+
+namespace tenon::cli {
+namespace {
+
+// How long replicas without a request may take to end.
+constexpr milliseconds kReplicaGrace{2'000};
+// After a second signal: whatever still holds on is left behind.
+constexpr milliseconds kLastResort{3'000};
+
+workers::LauncherOptions launcher_options(const HostSpec& host) {
+  workers::LauncherOptions options;
+  options.processes.worker = program_folder() + "/tenon-worker";
+  options.processes.data = host.data;
+  options.processes.model_roots = host.model_roots;
+  return options;
+}
+
+scheduler::CapacityLimits capacity(const HostLimits& limits) {
+  return {limits.replicas, limits.memory ? limits.memory : usable_memory()};
+}
+
+lifecycle::KeeperOptions keeper_options(const HostLimits& limits) {
+  lifecycle::KeeperOptions options;
+  options.limits = capacity(limits);
+  options.drain = limits.drain;
+  options.threads = usable_cpus();
+  return options;
+}
+
+std::vector<lifecycle::Wanted> wanted(const Config& config,
+                                      const std::vector<plugins::Manifest>& found) {
+  std::map<std::string_view, std::shared_ptr<const plugins::Manifest>> manifests;
+  for (const auto& manifest : found) {
+    manifests.emplace(manifest.id, std::make_shared<const plugins::Manifest>(manifest));
+  }
+  std::vector<lifecycle::Wanted> out;
+  out.reserve(config.deployments.size());
+  for (const DeploymentSpec& spec : config.deployments) {
+    PluginGrant grant;
+    grant.name = spec.runtime;
+    const auto given = std::ranges::find(config.plugins, spec.runtime, &PluginGrant::name);
+    if (given != config.plugins.end()) grant = *given;
+    out.push_back({spec, manifests.at(spec.runtime), std::move(grant)});
+  }
+  return out;
+}
+
+std::string to_text(const ListenAddress& address) {
+  return address.host.contains(':') ? fmt::format("[{}]:{}", address.host, address.port)
+                                    : fmt::format("{}:{}", address.host, address.port);
+}
+
+}  // namespace
+
+Result<Loaded> load(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return std::unexpected(text.error());
+  Machine machine;
+  auto config = config::read_config(*text, path, machine);
+  if (!config) return std::unexpected(config.error().error());
+  return Loaded{*std::move(config), machine.found()};
+}
+
+ServedHost::ServedHost(Loaded loaded)
+    : config_(std::move(loaded.config)),
+      loops_(config_.host.loops ? config_.host.loops : usable_cpus()),
+      launcher_(loops_, launcher_options(config_.host)),
+      deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits)),
+      control_(
+          deployments_, [this] { return metrics_.render(); },
+          [this]() -> std::optional<std::string> {
+            return stopping_ ? std::optional<std::string>("stopping") : std::nullopt;
+          }),
+      gateway_(loops_, deployments_, control_, metrics_, config_.host),
+      signals_(loops_.control(), SIGTERM, SIGINT, SIGHUP),
+      last_resort_(loops_.control()) {
+  metrics_.add_collector([this](telemetry::Metrics::Families& families) {
+    PluginMetrics plugins;
+    deployments_.for_each_replica([&](const DeploymentKey& key, const workers::Replica& replica) {
+      plugins.add(key, launcher_.metrics(replica));
+    });
+    std::ranges::move(plugins.families(), std::back_inserter(families));
+  });
+  apply(config_, loaded.plugins);
+}
+
+Result<void> ServedHost::start() {
+  if (auto bound = gateway_.listen(); !bound) return bound;
+  await_signals();
+  return {};
+}
+
+void ServedHost::run() {
+  for (const ListenAddress& address : gateway_.addresses()) {
+    log::info("listening", {{"url", "http://" + to_text(address)}});
+  }
+  log::info("serving", {{"config", config_.file},
+                        {"deployments", config_.deployments.size()},
+                        {"loops", loops_.size()}});
+  loops_.start();
+  loops_.join();
+  log::info("stopped");
+}
+
+void ServedHost::apply(const Config& config, const std::vector<plugins::Manifest>& found) {
+  deployments_.apply(wanted(config, found));
+  // What reading took (a tree of the file, mostly) goes back to the system.
+  ::malloc_trim(0);
+}
+
+void ServedHost::await_signals() {
+  signals_.async_wait([this](boost::system::error_code error, int signal) {
+    if (error) return;
+    on_signal(signal);
+    await_signals();
+  });
+}
+
+void ServedHost::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    if (!stopping_) reload();
+  } else if (!stopping_) {
+    stop();
+  } else {
+    stop_at_once();
+  }
+}
+
+void ServedHost::stop() {
+  log::info("stopping", {{"drain_seconds", config_.host.limits.drain.count() / 1000}});
+  stopping_ = true;
+  gateway_.drain([this] {
+    deployments_.shutdown(at_once_ ? milliseconds(0) : kReplicaGrace, [this] { loops_.stop(); });
+  });
+}
+
+void ServedHost::stop_at_once() {
+  if (at_once_) return;
+  log::warn("stopping at once");
+  at_once_ = true;
+  gateway_.stop();
+  deployments_.shutdown(milliseconds(0), [this] { loops_.stop(); });
+  last_resort_.expires_after(kLastResort);
+  last_resort_.async_wait([this](boost::system::error_code error) {
+    if (!error) loops_.stop();
+  });
+}
+
+void ServedHost::reload() {
+  auto loaded = load(config_.file);
+  if (!loaded) {
+    std::istringstream lines(loaded.error().message);
+    for (std::string line; std::getline(lines, line);) {
+      log::error("configuration not changed", {{"error", line}});
+    }
+    return;
+  }
+  const config::Changes changes = config::changes(config_, loaded->config);
+  for (const std::string& key : changes.restart) {
+    log::warn("configuration change waits for a restart", {{"key", key}});
+  }
+  if (changes.logs) log::configure(loaded->config.host.log_format, loaded->config.host.log_level);
+  apply(loaded->config, loaded->plugins);
+  log::info("configuration changed", {{"added", changes.added.size()},
+                                      {"changed", changes.changed.size()},
+                                      {"removed", changes.removed.size()}});
+  // What waits for a restart is compared with what runs, also at the next reload.
+  loaded->config.host.listen = config_.host.listen;
+  config_ = std::move(loaded->config);
+}
+
+}  // namespace tenon::cli
