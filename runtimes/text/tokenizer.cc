@@ -177,16 +177,16 @@ Result<void> Tokenizer::encode_ids(std::string_view text, const EncodeOptions& o
                                    std::vector<std::uint32_t>& ids) const {
   const auto raw_options = c_options(options);
   // Few texts have more tokens than a third of their bytes; the second try is for those that do.
-  ids.resize(std::max(ids.capacity(), text.size() / 3 + 16));
+  ids.resize(text.size() / 3 + 16);
   for (;;) {
     std::size_t count = 0;
     OwnedBytes error;
     const auto status =
         tenon_text_encode_ids(impl_->handle, bytes_of(text), text.size(), &raw_options, ids.data(),
                               ids.size(), &count, &error.bytes);
-    if (status != TENON_TEXT_OK) return failure(status, error);
     const bool all = count <= ids.size();
     ids.resize(count);
+    if (status != TENON_TEXT_OK) return failure(status, error);
     if (all) return {};
   }
 }

@@ -81,7 +81,7 @@ class Tokenizer {
   // The text must be UTF-8 and shorter than 4 GiB.
   Result<std::vector<Token>> encode(std::string_view text, const EncodeOptions& options) const;
 
-  // Ids alone, replacing what ids holds; its capacity is reused.
+  // Ids alone, replacing what ids holds (nothing, after an error); its capacity is reused.
   Result<void> encode_ids(std::string_view text, const EncodeOptions& options,
                           std::vector<std::uint32_t>& ids) const;
 

@@ -77,6 +77,9 @@ TEST(Table, FollowsTheStagesThatTheFileNames) {
        R"("id": "A", "type_id": 1}}, {"Sequence": {"id": "A", "type_id": 0}}])"},
       {R"({"id": 4, "content": "[MASK]", "single_word": false)",
        R"({"id": 43, "content": "fox", "single_word": true)"},
+      {R"({"id": 4, "content": "[MASK]", "single_word": false, "lstrip": true, "rstrip": false, "normalized": false, "special": true})",
+       R"({"id": 8, "content": "FOX", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false},
+          {"id": 8, "content": "FOX", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": false})"},
       {R"("decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true})",
        R"("decoder": null)"},
   };

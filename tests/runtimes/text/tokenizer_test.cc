@@ -15,6 +15,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 TEST(Tokenizer, EncodesWithSpecialTokensAndByteOffsets) {
   const auto tokenizer = Tokenizer::from_json(small_json());
@@ -79,6 +80,9 @@ TEST(Tokenizer, SaysWhatIsWrong) {
   ASSERT_FALSE(bytes);
   EXPECT_EQ(bytes.error().kind, Error::Kind::kInvalid);
   EXPECT_THAT(bytes.error().message, HasSubstr("not UTF-8"));
+  std::vector<std::uint32_t> ids{1, 2};
+  EXPECT_FALSE(tokenizer.encode_ids("the \xff fox", {}, ids));
+  EXPECT_THAT(ids, IsEmpty());
 }
 
 std::size_t thread_count() {

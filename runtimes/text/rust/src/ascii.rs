@@ -4,7 +4,7 @@
 
 use tokenizers::utils::truncation::TruncationDirection;
 use tokenizers::{
-    AddedVocabulary, Encoding, NormalizerWrapper, PostProcessor, PostProcessorWrapper,
+    AddedToken, Encoding, NormalizerWrapper, PostProcessor, PostProcessorWrapper,
     PreTokenizerWrapper, Token as ModelToken,
 };
 
@@ -28,14 +28,14 @@ struct Frame {
 
 impl Ascii {
     /// None: this tokenizer's stages do more than the short cut knows.
-    pub fn new(stages: &Stages<WordPiece>) -> Option<Self> {
+    pub fn new(stages: &Stages<WordPiece>, added: &[AddedToken]) -> Option<Self> {
         let Some(NormalizerWrapper::BertNormalizer(normalizer)) = stages.get_normalizer() else {
             return None;
         };
         let Some(PreTokenizerWrapper::BertPreTokenizer(_)) = stages.get_pre_tokenizer() else {
             return None;
         };
-        let added = added_tokens(stages.get_added_vocabulary())?;
+        let added = raw_contents(added)?;
         let mut starts_added = [false; 128];
         for token in &added {
             if let Some(start) = starts_added.get_mut(usize::from(token.as_bytes()[0])) {
@@ -112,9 +112,10 @@ impl Ascii {
 }
 
 /// None: one of them is matched after normalisation.
-fn added_tokens(vocabulary: &AddedVocabulary) -> Option<Vec<String>> {
-    let tokens = vocabulary.get_added_tokens_decoder().values();
-    tokens
+fn raw_contents(added: &[AddedToken]) -> Option<Vec<String>> {
+    added
+        .iter()
+        .filter(|token| !token.content.is_empty())
         .map(|token| (!token.normalized).then(|| token.content.clone()))
         .collect()
 }

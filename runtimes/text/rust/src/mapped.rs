@@ -105,6 +105,6 @@ pub fn read(bytes: &'static [u8]) -> Result<Mapped> {
         .with_post_processor(rest.post_processor)
         .with_decoder(rest.decoder);
     stages.add_tokens(&rest.added_tokens);
-    let ascii = Ascii::new(&stages);
+    let ascii = Ascii::new(&stages, &rest.added_tokens);
     Ok(Mapped { stages, ascii })
 }
