@@ -102,8 +102,9 @@ TEST(Tokenizer, StartsNoThreadAndWorksAfterAFork) {
     ASSERT_GE(child, 0);
     if (child == 0) {
       ::alarm(20);
+      const auto inherited = thread_count();  // a sanitizer may have one of its own
       const auto tokens = tokenizer.encode("the quick \u4e2d fox", {});
-      ::_exit(tokens && *tokens == expected && thread_count() == 1 ? 0 : 1);
+      ::_exit(tokens && *tokens == expected && thread_count() == inherited ? 0 : 1);
     }
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
