@@ -174,13 +174,14 @@ void ServedHost::reload() {
     log::warn("configuration change waits for a restart", {{"key", key}});
   }
   if (changes.logs) log::configure(loaded->config.host.log_format, loaded->config.host.log_level);
+  if (changes.capacity) {
+    deployments_.set_limits(capacity(loaded->config.host.limits), config_.host.limits.drain);
+  }
   apply(loaded->config, loaded->plugins);
   log::info("configuration changed", {{"added", changes.added.size()},
                                       {"changed", changes.changed.size()},
                                       {"removed", changes.removed.size()}});
-  // What waits for a restart is compared with what runs, also at the next reload.
-  loaded->config.host.listen = config_.host.listen;
-  config_ = std::move(loaded->config);
+  config_ = config::in_force(config_, std::move(loaded->config));
 }
 
 }  // namespace tenon::cli

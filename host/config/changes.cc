@@ -6,8 +6,19 @@
 namespace tenon::config {
 namespace {
 
+// What a running host can follow.
+HostSpec with_live_keys(HostSpec host, const HostSpec& from) {
+  host.workspace = from.workspace;
+  host.limits.replicas = from.limits.replicas;
+  host.limits.memory = from.limits.memory;
+  host.log_format = from.log_format;
+  host.log_level = from.log_level;
+  return host;
+}
+
 std::vector<std::string> restarts(const Config& before, const Config& after) {
-  const HostSpec &a = before.host, &b = after.host;
+  const HostSpec a = with_live_keys(before.host, after.host);
+  const HostSpec& b = after.host;
   std::vector<std::string> out;
   const auto compare = [&](const char* key, const auto& x, const auto& y) {
     if (!(x == y)) out.emplace_back(key);
@@ -19,7 +30,6 @@ std::vector<std::string> restarts(const Config& before, const Config& after) {
   compare("host.loops", a.loops, b.loops);
   compare("host.limits", a.limits, b.limits);
   compare("host.corsOrigins", a.cors_origins, b.cors_origins);
-  compare("plugin", before.plugins, after.plugins);
   return out;
 }
 
@@ -29,6 +39,8 @@ Changes changes(const Config& before, const Config& after) {
   Changes out;
   out.logs = before.host.log_format != after.host.log_format ||
              before.host.log_level != after.host.log_level;
+  out.capacity = before.host.limits.replicas != after.host.limits.replicas ||
+                 before.host.limits.memory != after.host.limits.memory;
   out.restart = restarts(before, after);
   std::map<DeploymentKey, const DeploymentSpec*> old;
   for (const DeploymentSpec& spec : before.deployments) old.emplace(spec.key, &spec);
@@ -43,6 +55,11 @@ Changes changes(const Config& before, const Config& after) {
   }
   for (const auto& [key, spec] : old) out.removed.push_back(key);
   return out;
+}
+
+Config in_force(const Config& before, Config after) {
+  after.host = with_live_keys(before.host, after.host);
+  return after;
 }
 
 }  // namespace tenon::config

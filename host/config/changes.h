@@ -12,11 +12,15 @@ struct Changes {
   std::vector<DeploymentSpec> added;
   std::vector<DeploymentSpec> changed;  // as they are now
   std::vector<DeploymentKey> removed;
-  bool logs = false;                 // [host.logs]: can follow at once
-  std::vector<std::string> restart;  // other keys whose change waits for a restart: "host.listen"
+  bool logs = false;                 // [host.logs]
+  bool capacity = false;             // replicas or memory in [host.limits]
+  std::vector<std::string> restart;  // keys whose change waits for a restart: "host.listen"
   bool operator==(const Changes&) const = default;
 };
 
 Changes changes(const Config& before, const Config& after);
+
+// The configuration that is in force after a reload: `after`, but for what waits for a restart.
+Config in_force(const Config& before, Config after);
 
 }  // namespace tenon::config

@@ -35,12 +35,25 @@ TEST(Changes, TellWhatCameWentAndChanged) {
 TEST(Changes, NameTheKeysThatNeedARestart) {
   Config before, after;
   after.host.listen = {{"127.0.0.1", 1}};
+  after.host.limits.connections = 3;
   after.host.limits.replicas = 3;
-  after.plugins = {PluginGrant{"echo", true, false, false, ""}};
   after.host.log_level = LogLevel::kDebug;
   const Changes found = changes(before, after);
-  EXPECT_THAT(found.restart, ElementsAre("host.listen", "host.limits", "plugin"));
+  EXPECT_THAT(found.restart, ElementsAre("host.listen", "host.limits"));
   EXPECT_TRUE(found.logs);
+  EXPECT_TRUE(found.capacity);
+}
+
+TEST(Changes, WhatWaitsForARestartIsToldUntilThen) {
+  Config before, after;
+  after.host.listen = {{"127.0.0.1", 1}};
+  after.host.workspace = "team";
+  after.deployments = {deployment("a")};
+  const Config now = in_force(before, after);
+  EXPECT_EQ(now.host.listen, before.host.listen);
+  EXPECT_EQ(now.host.workspace, "team");
+  EXPECT_EQ(now.deployments, after.deployments);
+  EXPECT_THAT(changes(now, after).restart, ElementsAre("host.listen"));
 }
 
 TEST(Changes, AnotherFileNameIsNoChange) {

@@ -1,0 +1,127 @@
+// `tenon serve` as a process: what it refuses, what it says, which signals it follows.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "host/cli/get_models.h"
+#include "host/cli/http_get.h"
+#include "tests/host/cli/program.h"
+
+namespace tenon::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+constexpr std::chrono::seconds kLong{60};
+
+class Serve : public testing::Test {
+ protected:
+  Serve() : folder_(fs::temp_directory_path() / ("tenon-serve-" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~Serve() override { fs::remove_all(folder_); }
+
+  static std::string deployment(const std::string& model) {
+    return "[[deployment]]\nmodel = \"" + model +
+           "\"\nruntime = \"echo\"\norigin = \"file:samples/echo\"\n";
+  }
+
+  std::string write(const std::string& deployments, const std::string& listen = "127.0.0.1:0") {
+    const char* build = ::getenv("TENON_BUILD_DIR");
+    const std::string path = folder_ / "host.toml";
+    std::ofstream(path) << "[host]\nlisten = [\"" << listen << "\"]\ndata = \""
+                        << (folder_ / "data").string() << "\"\nplugins = [\""
+                        << (build ? build : "build/release") << "/plugins\"]\n"
+                        << deployments;
+    return path;
+  }
+
+  static std::string url_of(Program& host) {
+    const std::string line = host.line_with("listening url=");
+    return line.substr(line.find("http://"));
+  }
+
+  const fs::path folder_;
+};
+
+TEST_F(Serve, RefusesAFileWithMistakesAndStartsNothing) {
+  const std::string path = write("[[deployment]]\nmodle = \"x\"\nruntime = \"ecco\"\n");
+  Program host({"serve", path});
+  host.line_with("nothing has this text");
+  EXPECT_EQ(host.status(), kBadUsage);
+  EXPECT_EQ(host.said(),
+            path + ":5:1: 'model' is missing in [[deployment]]\n" + path +
+                ":5:1: 'origin' is missing in [[deployment]]\n" + path +
+                ":6:1: unknown key 'modle' in [[deployment]]; did you mean 'model'?\n" + path +
+                ":7:11: there is no runtime 'ecco'; did you mean 'echo'?\n\n");
+  EXPECT_FALSE(fs::exists(folder_ / "data"));
+}
+
+TEST_F(Serve, ChecksWithoutStarting) {
+  EXPECT_EQ(Program({"serve", "--check", write(deployment("a"))}).status(), kOk);
+  EXPECT_EQ(Program({"serve", "--check", write("x = 1\n")}).status(), kBadUsage);
+  EXPECT_FALSE(fs::exists(folder_ / "data"));
+}
+
+TEST_F(Serve, BadUsage) {
+  EXPECT_EQ(Program({"serve"}).status(), kBadUsage);
+  EXPECT_EQ(Program({"serve", "a", "b"}).status(), kBadUsage);
+  EXPECT_EQ(Program({"serve", folder_ / "none.toml"}).status(), kBadUsage);
+  EXPECT_EQ(Program({"serv"}).status(), kBadUsage);
+  EXPECT_EQ(Program({}).status(), kBadUsage);
+}
+
+TEST_F(Serve, AnAddressInUseIsAFailure) {
+  Program first({"serve", write("")});
+  const std::string address = url_of(first).substr(std::string_view("http://").size());
+  Program second({"serve", write("", address)});
+  EXPECT_NE(second.line_with(address), "");
+  EXPECT_EQ(second.status(), kFailed);
+}
+
+TEST_F(Serve, ServesReloadsAndStops) {
+  const std::string path = write(deployment("keep") + deployment("drop"));
+  Program host({"serve", path});
+  const std::string url = url_of(host);
+  EXPECT_NE(host.line_with("deployments=2"), "");
+  EXPECT_EQ(http_get(url, "/readyz", kLong), "ready\n");
+  EXPECT_THAT(*http_get(url, "/default/models/keep", kLong), "");
+
+  write(deployment("keep") + deployment("new"));
+  host.signal(SIGHUP);
+  EXPECT_THAT(host.line_with("configuration changed"), HasSubstr("added=1 changed=0 removed=1"));
+  std::ostringstream table, errors;
+  EXPECT_EQ(get_models({"--api", url}, {table, errors}), kOk) << errors.str();
+  EXPECT_THAT(table.str(), HasSubstr("default    new "));
+  EXPECT_THAT(table.str(), Not(HasSubstr("drop")));
+
+  write(deployment("keep") + "[[deployment]]\nmodle = 3\n");
+  host.signal(SIGHUP);
+  EXPECT_NE(host.line_with("modle"), "");
+  EXPECT_THAT(*http_get(url, "/default/models/new", kLong), "");
+
+  host.signal(SIGTERM);
+  EXPECT_NE(host.line_with("stopped"), "");
+  EXPECT_EQ(host.status(), kOk);
+}
+
+TEST_F(Serve, SaysWhichKeysWaitForARestart) {
+  Program host({"serve", write(deployment("a"))});
+  url_of(host);
+  write(deployment("a") + "[host.limits]\nconnections = 3\n");
+  for (int i = 0; i < 2; ++i) {  // at every reload until then
+    host.signal(SIGHUP);
+    EXPECT_THAT(host.line_with("restart"), HasSubstr("key=host.limits"));
+    EXPECT_NE(host.line_with("configuration changed"), "");
+  }
+  host.signal(SIGINT);
+  EXPECT_NE(host.line_with("stopped"), "");
+  EXPECT_EQ(host.status(), kOk);
+}
+
+}  // namespace
+}  // namespace tenon::cli
