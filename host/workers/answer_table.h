@@ -37,6 +37,7 @@ class AnswerTable {
   void fail_all(const Failure&);
 
   std::uint32_t size() const { return open_; }
+  std::uint32_t loop() const { return loop_; }
 
  private:
   struct Slot {

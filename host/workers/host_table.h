@@ -60,7 +60,7 @@ class HostTable {
 
   const tenon_host_api* api() const { return &api_; }
   OpenRequests& requests() { return requests_; }
-  MetricTable& metrics() { return metrics_; }
+  const MetricTable& metrics() const { return metrics_; }
   Outlet& outlet() { return outlet_; }
   static HostTable& of(tenon_host* host) { return *reinterpret_cast<HostTable*>(host); }
 

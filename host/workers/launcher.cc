@@ -3,11 +3,13 @@
 #include <sys/prctl.h>
 
 #include <boost/asio/post.hpp>
+#include <mutex>
 #include <set>
 #include <thread>
 
 #include "host/telemetry/log.h"
 #include "host/workers/estimate_run.h"
+#include "host/workers/host_replica.h"
 
 namespace tenon::workers {
 namespace {
@@ -70,6 +72,8 @@ struct Launcher::Core : std::enable_shared_from_this<Launcher::Core> {
   asio::steady_timer timer;
   bool ticking = false;
   std::set<std::shared_ptr<WorkerReplica>> replicas;
+  std::set<std::shared_ptr<HostReplica>> inside;
+  std::map<std::string, std::shared_ptr<std::mutex>> loads;  // by library, for plugins in the host
   std::map<std::string, Estimate> estimates;
 };
 
@@ -85,11 +89,24 @@ Launcher::~Launcher() {
 }
 
 std::shared_ptr<Replica> Launcher::launch(const ReplicaSpec& spec, ReplicaObserver& observer) {
+  if (spec.isolation == Isolation::kHost) {
+    auto& loads = core_->loads[spec.plugin.library];
+    if (!loads) loads = std::make_shared<std::mutex>();
+    auto inside = std::make_shared<HostReplica>(
+        core_->loops, spec, observer, core_->cache_for(spec), loads,
+        [core = core_](HostReplica& gone) { core->inside.erase(gone.shared_from_this()); });
+    core_->inside.insert(inside);
+    inside->start();
+    return inside;
+  }
   auto replica = std::make_shared<WorkerReplica>(
       core_->loops, spec, core_->options.supervision, observer,
       [core = core_](WorkerReplica& gone) { core->replicas.erase(gone.shared_from_this()); });
   core_->replicas.insert(replica);
-  if (auto prepared = replica->prepare({}, core_->cache_for(spec), core_->spin_ns()); !prepared) {
+  if (auto prepared =
+          replica->prepare(core_->options.processes.readable_for(spec.plugin, spec.model_path),
+                           core_->cache_for(spec), core_->spin_ns());
+      !prepared) {
     replica->give_up(prepared.error());
     return replica;
   }
@@ -132,8 +149,9 @@ void Launcher::estimate(const ReplicaSpec& spec,
 }
 
 std::vector<PluginMetric> Launcher::metrics(const Replica& replica) const {
-  const auto* worker = dynamic_cast<const WorkerReplica*>(&replica);
-  return worker == nullptr ? std::vector<PluginMetric>{} : worker->metrics();
+  if (const auto* worker = dynamic_cast<const WorkerReplica*>(&replica)) return worker->metrics();
+  if (const auto* inside = dynamic_cast<const HostReplica*>(&replica)) return inside->metrics();
+  return {};
 }
 
 }  // namespace tenon::workers

@@ -268,7 +268,9 @@ void LoopPort::told_room() {
   if (std::exchange(refused_, false) && !closed_) owner_.on_room(loop_);
 }
 
-void LoopPort::look_for_room() {
+void LoopPort::look_again() {
+  if (closed_ || violated_) return;
+  serve_some(kRecordsPerTurn);
   if (refused_ && !closed_ && queue_.writer.header().waiting.load() == 0) told_room();
 }
 

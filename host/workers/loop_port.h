@@ -53,8 +53,8 @@ class LoopPort : public std::enable_shared_from_this<LoopPort> {
   void drain();
   // The worker has ended: serves what it had still said, fails the rest.
   void close(const Failure&);
-  // Whoever was refused is told of room, also when the worker does not say so.
-  void look_for_room();
+  // Now and then, for a worker that does not ring or does not tell of room.
+  void look_again();
 
   std::uint32_t open() const { return open_.load(std::memory_order_relaxed); }  // [any]
   boost::asio::io_context& context() { return context_; }

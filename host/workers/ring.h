@@ -63,7 +63,8 @@ class RingWriter {
   std::byte* append(std::uint16_t kind, std::uint16_t flags, std::uint64_t id,
                     std::uint64_t payload);
   void publish() { ring_.header->head.store(head_, std::memory_order_seq_cst); }
-  bool is_empty() { return refresh() == head_; }
+  // Where the reader stands, as far as that is possible.
+  std::uint64_t read_position() { return refresh(); }
 
   // Set for good once the reader's position was impossible.
   bool is_broken() const { return broken_; }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -16,7 +17,10 @@ namespace tenon::workers {
 namespace {
 
 namespace asio = boost::asio;
+namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kOpenLimit{60};
 
 // A library that was replaced is another plugin.
 std::string key_of(const plugins::Manifest& plugin, const PluginGrant& grant) {
@@ -27,9 +31,28 @@ std::string key_of(const plugins::Manifest& plugin, const PluginGrant& grant) {
          (grant.sockets ? "s" : "") + (grant.exec ? "x" : "");
 }
 
+bool lies_in(const std::string& path, const std::vector<std::string>& folders) {
+  const fs::path real = fs::weakly_canonical(path);
+  return std::ranges::any_of(folders, [&](const std::string& folder) {
+    const fs::path root = fs::weakly_canonical(folder);
+    return std::ranges::mismatch(root, real).in1 == root.end();
+  });
+}
+
+message::Open open_message(const plugins::Manifest& plugin, const PluginGrant& grant, bool sandbox,
+                           std::vector<std::string> readable) {
+  message::Open open;
+  open.library = plugin.library;
+  open.readable = std::move(readable);
+  open.sandbox = sandbox;
+  open.sockets = grant.sockets;
+  open.exec = grant.exec;
+  return open;
+}
+
 // A folder in which nothing can be found or made any more.
 Descriptor make_nowhere() {
-  std::string path = std::filesystem::temp_directory_path() / "tenon-XXXXXX";
+  std::string path = fs::temp_directory_path() / "tenon-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) return Descriptor(::open("/", O_PATH | O_CLOEXEC));
   Descriptor folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   ::rmdir(path.c_str());
@@ -54,8 +77,19 @@ class Templates::Entry final : public Child::Handler {
     return state_ != State::kPlain && waiting_.empty() && forking_.empty() && used_ < since;
   }
 
+  // A plugin that does not come back from being opened.
+  void end_if_hung(Clock::time_point since) {
+    if (state_ == State::kStarting && child_ && used_ < since) child_->kill();
+  }
+
   void start(Wanted wanted) {
     used_ = Clock::now();
+    // A template's view of the files is fixed when it starts.
+    if (state_ == State::kNone) readable_ = widest(wanted.model_path);
+    if (state_ != State::kPlain && !lies_in(wanted.model_path, readable_)) {
+      owner_.spawn_plain(*this, std::move(wanted));
+      return;
+    }
     switch (state_) {
       case State::kPlain:
         owner_.spawn_plain(*this, std::move(wanted));
@@ -78,7 +112,7 @@ class Templates::Entry final : public Child::Handler {
     child_ = *child;
     state_ = State::kStarting;
     const int nowhere = owner_.nowhere_.get();
-    child_->send(owner_.open_message(plugin_, grant_, ""), {&nowhere, 1});
+    child_->send(open_message(plugin_, grant_, owner_.options_.sandbox, readable_), {&nowhere, 1});
   }
 
  private:
@@ -87,6 +121,14 @@ class Templates::Entry final : public Child::Handler {
     Wanted wanted;
     std::shared_ptr<Child> child;
   };
+
+  // Every folder that a fork may need.
+  std::vector<std::string> widest(const std::string& model_path) const {
+    auto folders = owner_.options_.readable_for(plugin_, model_path);
+    const auto& roots = owner_.options_.model_roots;
+    folders.insert(folders.end(), roots.begin(), roots.end());
+    return folders;
+  }
 
   void fork(Wanted wanted) {
     auto expected = Child::expect(owner_.loops_.control(), *wanted.handler);
@@ -188,6 +230,7 @@ class Templates::Entry final : public Child::Handler {
   const plugins::Manifest plugin_;
   const PluginGrant grant_;
   State state_ = State::kNone;
+  std::vector<std::string> readable_;
   std::shared_ptr<Child> child_;
   std::vector<Wanted> waiting_;  // for the template
   std::deque<Forking> forking_;  // asked for, not yet told
@@ -199,28 +242,25 @@ Templates::Templates(EventLoops& loops, ProcessOptions options)
 
 Templates::~Templates() = default;
 
-message::Open Templates::open_message(const plugins::Manifest& plugin, const PluginGrant& grant,
-                                      const std::string& model_path) const {
-  message::Open open;
-  open.library = plugin.library;
-  open.readable.push_back(std::filesystem::path(plugin.library).parent_path());
-  if (model_path.empty()) {
-    open.readable.insert(open.readable.end(), options_.model_roots.begin(),
-                         options_.model_roots.end());
-  } else {
-    open.readable.push_back(model_path);
-  }
-  if (!options_.data.empty()) open.readable.push_back(options_.data + "/cache/" + plugin.id);
-  open.sandbox = options_.sandbox;
-  open.sockets = grant.sockets;
-  open.exec = grant.exec;
-  return open;
+std::string ProcessOptions::cache_folder(const plugins::Manifest& plugin) const {
+  return data.empty() ? "" : data + "/cache/" + plugin.id;
+}
+
+std::vector<std::string> ProcessOptions::readable_for(const plugins::Manifest& plugin,
+                                                      const std::string& model_path) const {
+  std::vector<std::string> folders{fs::path(plugin.library).parent_path(), model_path};
+  if (!data.empty()) folders.push_back(cache_folder(plugin));
+  return folders;
 }
 
 void Templates::start(const plugins::Manifest& plugin, const PluginGrant& grant,
                       const std::string& model_path, Child::Handler& handler, Take take) {
   const std::string key = key_of(plugin, grant);
   auto& entry = entries_[key];
+  if (!options_.data.empty()) {  // before a process is confined to what exists
+    std::error_code ignored;
+    fs::create_directories(options_.cache_folder(plugin), ignored);
+  }
   if (!entry) entry = std::make_shared<Entry>(*this, key, plugin, grant);
   entry->start({&handler, std::move(take), model_path});
 }
@@ -232,7 +272,9 @@ void Templates::spawn_plain(Entry& entry, Wanted wanted) {
     return;
   }
   const int nowhere = nowhere_.get();
-  (*child)->send(open_message(entry.plugin(), entry.grant(), wanted.model_path), {&nowhere, 1});
+  const auto readable = options_.readable_for(entry.plugin(), wanted.model_path);
+  (*child)->send(open_message(entry.plugin(), entry.grant(), options_.sandbox, readable),
+                 {&nowhere, 1});
   wanted.take(Started{*child, false});
 }
 
@@ -244,6 +286,7 @@ void Templates::refuse(Wanted wanted, Error error) {
 
 void Templates::tick() {
   const auto since = Clock::now() - options_.template_idle;
+  for (const auto& [key, entry] : entries_) entry->end_if_hung(Clock::now() - kOpenLimit);
   std::erase_if(entries_, [since](const auto& item) { return item.second->is_idle(since); });
 }
 

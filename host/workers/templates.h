@@ -21,6 +21,11 @@ struct ProcessOptions {
   std::vector<std::string> model_roots;  // folders that models lie in
   milliseconds template_idle{300'000};   // a template that long without a fork goes
   bool sandbox = true;
+
+  std::string cache_folder(const plugins::Manifest&) const;  // empty: none
+  // The folders that a process of this plugin may read, beside those that libraries need.
+  std::vector<std::string> readable_for(const plugins::Manifest&,
+                                        const std::string& model_path) const;
 };
 
 // Processes with a plugin already open. For a fork-safe plugin one template waits and others are
@@ -54,8 +59,6 @@ class Templates : public std::enable_shared_from_this<Templates> {
   };
   class Entry;
 
-  message::Open open_message(const plugins::Manifest&, const PluginGrant&,
-                             const std::string& model_path) const;
   void spawn_plain(Entry&, Wanted);
   void refuse(Wanted, Error);
 

@@ -377,14 +377,25 @@ void WorkerReplica::tick() {
   if (state_ != State::kReady) return;
   if (++ticks_ % kTicksPerMemory == 0) read_memory();
   for (const auto& port : ports_) {
-    asio::post(port->context(), [port] { port->look_for_room(); });
+    asio::post(port->context(), [port] { port->look_again(); });
   }
   const auto now = Clock::now();
   std::uint32_t open = 0;
   for (const auto& port : ports_) open += port->open();
-  const RingHeader& ring = *region_->requests().header;
-  const std::uint64_t tail = ring.tail.load(std::memory_order_relaxed);
-  if (tail != last_tail_ || tail == ring.head.load(std::memory_order_relaxed)) moved_ = now;
+  std::uint64_t tail = 0;
+  bool waits = false;
+  bool broken = false;
+  {
+    const std::lock_guard lock(queue_->mutex);
+    tail = queue_->writer.read_position();
+    waits = tail != queue_->writer.position();
+    broken = queue_->writer.is_broken();
+  }
+  if (broken) {
+    end(Gone::Kind::kProtocol, "the request ring's read position is impossible");
+    return;
+  }
+  if (tail != last_tail_ || !waits) moved_ = now;
   last_tail_ = tail;
   if (now - moved_ > supervision_.submit_limit) {
     end(Gone::Kind::kProtocol, "blocks in submit: requests wait and none was taken for " +

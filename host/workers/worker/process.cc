@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "host/workers/codes.h"
+#include "host/workers/sandbox.h"
 #include "host/workers/worker/lineage.h"
 #include "host/workers/worker/replica_run.h"
 
@@ -57,10 +58,12 @@ bool Process::open(const msg::Open& open_this, Packet& packet) {
     return fail_start({Code::kInternal, std::string("fchdir: ") + std::strerror(errno)}, "open");
   }
   packet.fds.clear();
+  workers::SandboxReport report;
+  if (open_.sandbox) report = workers::confine_process({open_.readable, open_.sockets, open_.exec});
   auto plugin = Plugin::open(open_.library, table_.api());
   if (!plugin) return fail_start(plugin.error(), "open");
   plugin_ = std::move(*plugin);
-  outlet_.send(msg::Opened{plugin_->api.features, {}, {}}, true);
+  outlet_.send(msg::Opened{plugin_->api.features, report.in_force, report.missing}, true);
   return true;
 }
 
@@ -118,6 +121,9 @@ void Process::start(const msg::Start& begin, Packet& packet) {
     bells.push_back(std::move(packet.fds[3 + i]));
   }
   outlet_.attach(*region, begin.layout.loops, std::move(bells), std::move(cache));
+  if (open_.sandbox) {
+    workers::confine_replica({begin.readable, open_.sockets, open_.exec}, begin.memory_bytes);
+  }
   for (const auto& [name, value] : begin.environment) ::setenv(name.c_str(), value.c_str(), 1);
   table_.attach(region->state(), begin.environment);
   // Straight out: nothing of the plugin runs after destroy().

@@ -75,6 +75,7 @@ int run_replica(Plugin& plugin, workers::HostTable& table, RingOutlet& outlet,
   error = workers::empty_error();
   const auto* cancel = reinterpret_cast<const std::uint32_t*>(&region.state().cancel_load);
   code = plugin.api.load(plugin.runtime, prepared, &lease, cancel, &instance, &error);
+  if (code == TENON_OK && instance == nullptr) code = TENON_INTERNAL;
   if (code != TENON_OK) return failed(outlet, code, error, "load");
 
   workers::Feeder feeder(table, plugin.api, instance);

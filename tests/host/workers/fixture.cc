@@ -5,7 +5,7 @@
 
 namespace tenon::workers {
 
-WorkersTest::WorkersTest(Supervision supervision) {
+WorkersTest::WorkersTest(Supervision supervision, bool sandbox) {
   data_ = build_dir() + "/tests/workers-" + std::to_string(::getpid());
   std::filesystem::create_directories(data_ + "/model");
   std::ofstream(data_ + "/model/config.json") << "{}";
@@ -14,6 +14,7 @@ WorkersTest::WorkersTest(Supervision supervision) {
   options.processes.worker = build_dir() + "/bin/tenon-worker";
   options.processes.data = data_ + "/data";
   options.processes.model_roots = {data_};
+  options.processes.sandbox = sandbox;
   options.supervision = supervision;
   launcher_ = std::make_unique<Launcher>(loops_, std::move(options));
 }
@@ -30,7 +31,9 @@ ReplicaSpec WorkersTest::spec(const std::string& plugin) {
   ReplicaSpec spec;
   spec.deployment = "default/" + plugin + "@production";
   spec.plugin.id = plugin;
-  spec.plugin.library = build_dir() + "/plugins/" + plugin + "/tenon_" + plugin + ".so";
+  // The samples lie with the real plugins, the faulty ones elsewhere.
+  const std::string folder = plugin == "echo" ? "/plugins/" : "/test-plugins/";
+  spec.plugin.library = build_dir() + folder + plugin + "/tenon_" + plugin + ".so";
   spec.model_name = plugin;
   spec.model_path = build_dir() + "/tests/workers-" + std::to_string(::getpid()) + "/model";
   return spec;
