@@ -35,7 +35,7 @@ class Serve : public testing::Test {
     const std::string path = folder_ / "host.toml";
     std::ofstream(path) << "[host]\nlisten = [\"" << listen << "\"]\ndata = \""
                         << (folder_ / "data").string() << "\"\nplugins = [\""
-                        << (build ? build : "build/release") << "/plugins\"]\n"
+                        << (build ? build : "build/release") << "/plugins/echo\"]\n"
                         << deployments;
     return path;
   }
