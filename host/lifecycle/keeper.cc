@@ -472,7 +472,11 @@ void Keeper::note_failure(Kept& k, const ReplicaSlot& slot, const workers::Gone&
                                {"loading", loading},
                                {"inARow", k.restarts.failures},
                                {"error", gone.error.message}});
-  deployment.change_view([&](Deployment::View& view) { view.last_error = gone.error.message; });
+  // Before anybody is refused for it, so that who then asks finds it in the status.
+  deployment.change_view([&](Deployment::View& view) {
+    view.last_error = gone.error.message;
+    view.restarts = k.restarts;
+  });
 
   const Count have = count(k);
   if (k.removed || is_old(k, slot) || have.have() + have.old != 0) return;

@@ -195,7 +195,9 @@ void Lane::refuse_waiting(const Refusal& refusal) {
     deployment_.leave_queue();
     flight->refuse(refusal);
   }
-  if (queue_.empty()) alarm_.reset();
+  if (!queue_.empty()) return;
+  alarm_.reset();
+  deployment_.nudge();  // nothing need be started for them any more
 }
 
 void Lane::on_room(const ReplicaSlot& slot) {

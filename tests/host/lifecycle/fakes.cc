@@ -190,6 +190,10 @@ void FakeReplica::gone(workers::Gone how) {
     const std::lock_guard lock(mutex_);
     if (std::exchange(dead_, true)) return;
   }
+  tell_gone(std::move(how));
+}
+
+void FakeReplica::tell_gone(workers::Gone how) {
   boost::asio::post(launcher_.loops.control(), [self = shared_from_this(), how] {
     self->launcher_.ended(*self);
     self->observer_.on_gone(how);
@@ -200,10 +204,10 @@ void FakeReplica::die() {
   std::map<workers::RequestId, Open> open;
   {
     const std::lock_guard lock(mutex_);
-    if (dead_) return;
+    if (std::exchange(dead_, true)) return;
     std::swap(open, open_);
   }
-  gone({workers::Gone::Kind::kDied, {Code::kUnavailable, "the worker was shot"}});
+  tell_gone({workers::Gone::Kind::kDied, {Code::kUnavailable, "the worker was shot"}});
   for (auto& [id, o] : open) {
     boost::asio::post(launcher_.loops.loop(o.loop), [self = shared_from_this(), lost = o] {
       self->finish(lost, {}, true, false);

@@ -86,6 +86,7 @@ class FakeReplica final : public workers::Replica,
   void finish(const Open&, std::string body, bool died, bool cancelled);
   void make_room();
   void gone(workers::Gone);
+  void tell_gone(workers::Gone);
 
   FakeLauncher& launcher_;
   workers::ReplicaObserver& observer_;
