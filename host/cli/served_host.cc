@@ -11,6 +11,7 @@
 
 #include "host/cli/plugin_metrics.h"
 #include "host/config/changes.h"
+#include "host/plugins/pin.h"
 #include "host/telemetry/log.h"
 
 namespace tenon::cli {
@@ -72,6 +73,8 @@ Result<Loaded> load(const std::string& path) {
   Machine machine;
   auto config = config::read_config(*text, path, machine);
   if (!config) return std::unexpected(config.error().error());
+  const auto pinned = plugins::check_pins(machine.found(), config->plugins);
+  if (!pinned) return std::unexpected(pinned.error());
   return Loaded{*std::move(config), machine.found()};
 }
 
