@@ -16,7 +16,9 @@ def readelf(option, library):
 
 
 def faults(library):
-    symbols = [line.split() for line in readelf("--dyn-syms", library).splitlines()]
+    # "<OS specific>: 10" is one word: an indirect function.
+    rows = re.sub(r"<[^>]*>: ", "", readelf("--dyn-syms", library)).splitlines()
+    symbols = [row.split() for row in rows]
     symbols = [s for s in symbols if len(s) >= 8 and s[0].rstrip(":").isdigit()]
     exported = [s[7].split("@")[0] for s in symbols if s[6] != "UND" and s[4] != "LOCAL"]
     exported = [name for name in exported if name != ""]
