@@ -18,6 +18,7 @@ TEST(Failure, ARequestOfADyingReplicaIsAnsweredByAnother) {
   house.launcher.behave("m", {});
   first->die();
   EXPECT_TRUE(eventually([&] { return house.status("m").queued == 8; }));
+  EXPECT_TRUE(eventually([&] { return house.status("m").crashes_in_a_row == 1; }));
   house.clock.advance(milliseconds(100));  // the back-off
   for (unsigned i = 0; i < 8; ++i) EXPECT_EQ(clients[i]->wait().body, "m:" + std::to_string(i));
   EXPECT_EQ(house.launcher.launches("m"), 2U);
