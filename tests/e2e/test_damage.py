@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import struct
+import time
 
 import pytest
 from conftest import MINILM, deployment, minilm
@@ -26,7 +27,6 @@ def rewrite(folder, change):
     entries, size = header(folder)
     change(entries)
     text = json.dumps(entries).encode()
-    assert len(text) <= size or True
     path = folder / "model.safetensors"
     data = path.read_bytes()[8 + size :]
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
@@ -47,7 +47,7 @@ def tensors(entries):
 
 def overlap(folder):
     def change(entries):
-        first, second = tensors(entries)[:2]
+        first, second = [n for n in tensors(entries) if n.endswith("LayerNorm.weight")][:2]
         entries[second]["data_offsets"] = entries[first]["data_offsets"]
 
     rewrite(folder, change)
@@ -156,8 +156,6 @@ def test_the_folder_vanishes_while_the_host_runs(host, folder):
     )
     assert served.post("gone", "/embed", json={"inputs": "x"}).status_code == 200
     shutil.rmtree(folder)
-    import time
-
     time.sleep(1)
     answer = served.post("gone", "/embed", json={"inputs": "x"})
     assert answer.status_code in (500, 502, 503)

@@ -10,10 +10,11 @@ from conftest import deployment, minilm, wait_for
 
 
 def pss(pid):
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    try:
+        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # it has just ended
+        return 0
+    return next(int(x.split()[1]) * 1024 for x in rollup.splitlines() if x.startswith("Pss:"))
 
 
 def total_pss(host):
