@@ -16,6 +16,7 @@ struct LinearBlock {
   std::size_t rows;
   std::size_t k;
   const float* weights;   // [k][block_columns], 64-byte aligned
+  const float* next;      // the block that this thread will want next, or null
   const float* bias;      // [block_columns]
   const float* residual;  // added where the epilogue says so; laid out as c; may be c itself
   float* c;

@@ -70,13 +70,20 @@ inline Vec gelu(Vec x) {
   return fma(half, erf, half);
 }
 
+// Memory to be brought near while a tile is computed, a line at each step.
+struct Next {
+  const float* at;
+  std::size_t step;  // floats
+};
+
 // sums[r][v] += a's row r times b; b is [k][b_stride].
 template <std::size_t Rows, std::size_t Vectors>
 [[gnu::always_inline]] inline void multiply(Vec (&sums)[Rows][Vectors], const float* a,
                                             std::size_t a_stride, const float* b,
-                                            std::size_t b_stride, std::size_t k) {
-  for (std::size_t i = 0; i < k; ++i) {
+                                            std::size_t b_stride, std::size_t k, Next next) {
+  for (std::size_t i = 0; i < k; ++i, next.at += next.step) {
     Vec column[Vectors];
+    __builtin_prefetch(next.at, 0, 2);
 #pragma clang loop unroll(full)
     for (std::size_t v = 0; v < Vectors; ++v) column[v] = load(b + i * b_stride + v * kLanes);
 #pragma clang loop unroll(full)
@@ -96,13 +103,13 @@ inline Vec finish(Vec sum, Vec residual) {
 }
 
 template <std::size_t Rows, Epilogue Kind>
-void linear_tile(const LinearBlock& job, std::size_t row) {
+void linear_tile(const LinearBlock& job, std::size_t row, Next next) {
   Vec sums[Rows][kTileVectors];
   for (std::size_t v = 0; v < kTileVectors; ++v) {
     const Vec bias = load(job.bias + v * kLanes);
     for (std::size_t r = 0; r < Rows; ++r) sums[r][v] = bias;
   }
-  multiply(sums, job.a + row * job.a_stride, job.a_stride, job.weights, kBlockColumns, job.k);
+  multiply(sums, job.a + row * job.a_stride, job.a_stride, job.weights, kBlockColumns, job.k, next);
   for (std::size_t r = 0; r < Rows; ++r) {
     const std::size_t start = (row + r) * job.c_stride;
     for (std::size_t v = 0; v < kTileVectors; ++v) {
@@ -125,29 +132,36 @@ void linear_tile(const LinearBlock& job, std::size_t row) {
 
 template <Epilogue Kind>
 void linear_rows(const LinearBlock& job) {
+  // The next block comes in while this one's first tiles are computed, a line at each of their
+  // steps.
+  std::size_t lines = job.next ? kBlockColumns * sizeof(float) / 64 * job.k : 0;
+  Next next{job.next, 16};
   for (std::size_t row = 0; row < job.rows;) {
     const std::size_t rows = next_rows(job.rows - row);
+    if (lines < job.k) next = {job.weights, 0};
     switch (rows) {
       case 1:
-        linear_tile<1, Kind>(job, row);
+        linear_tile<1, Kind>(job, row, next);
         break;
       case 2:
-        linear_tile<2, Kind>(job, row);
+        linear_tile<2, Kind>(job, row, next);
         break;
       case 3:
-        linear_tile<3, Kind>(job, row);
+        linear_tile<3, Kind>(job, row, next);
         break;
       case 4:
-        linear_tile<4, Kind>(job, row);
+        linear_tile<4, Kind>(job, row, next);
         break;
       case 5:
-        linear_tile<5, Kind>(job, row);
+        linear_tile<5, Kind>(job, row, next);
         break;
       default:
-        linear_tile<6, Kind>(job, row);
+        linear_tile<6, Kind>(job, row, next);
         break;
     }
     row += rows;
+    next.at += job.k * next.step;
+    lines -= smaller(lines, job.k);
   }
 }
 
@@ -221,7 +235,8 @@ inline void score_tile(const AttentionHead& head, std::size_t query, std::size_t
   }
   const std::size_t inside = first % kBlockColumns;
   multiply(sums, head.q + query * head.stride, head.stride,
-           head.scratch + (first - inside) * head.dim + inside, kBlockColumns, head.dim);
+           head.scratch + (first - inside) * head.dim + inside, kBlockColumns, head.dim,
+           Next{head.scratch, 0});
   for (std::size_t r = 0; r < Rows; ++r) {
     for (std::size_t v = 0; v < Vectors; ++v)
       store(scores + r * stride + first + v * kLanes, sums[r][v]);
@@ -255,7 +270,7 @@ inline void value_tile(const AttentionHead& head, const AttentionScratch& at, st
     for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = zero();
   }
   multiply(sums, head.scratch + at.scores, at.padded_tokens, head.scratch + at.values + column,
-           at.padded_dim, head.tokens);
+           at.padded_dim, head.tokens, Next{head.scratch, 0});
   for (std::size_t r = 0; r < Rows; ++r) {
     float* out = head.out + (query + r) * head.out_stride + column;
     for (std::size_t v = 0; v < Vectors; ++v) {

@@ -10,19 +10,29 @@ std::size_t blocks(const Kernels& kernels, std::size_t outputs) {
   return (outputs + kernels.block_columns - 1) / kernels.block_columns;
 }
 
-// Rows that are worked on before the next block of weights: the block is read again from the second
-// level cache, and the rows stay there too.
-constexpr std::size_t kBandRows = 96;
-
-struct Bands {
-  std::size_t count;
-  std::size_t rows;
+// How a product is cut into tasks: bands of rows times groups of neighbouring blocks of weights.
+struct Cut {
+  std::size_t bands;
+  std::size_t band_rows;
+  std::size_t groups;
+  std::size_t group_blocks;
 };
 
-Bands bands_of(std::size_t rows, std::size_t row_step) {
-  const std::size_t count = (rows + kBandRows - 1) / kBandRows;
-  const std::size_t even = (rows + count - 1) / count;
-  return {count, (even + row_step - 1) / row_step * row_step};
+// A band stays in the second level cache while block after block of weights is read once for it. A
+// group lets a thread fetch its next block ahead of time, yet leaves tasks to share.
+Cut cut(const Kernels& kernels, std::size_t rows, std::size_t inputs, std::size_t blocks,
+        unsigned threads) {
+  constexpr std::size_t kBandBytes = 768UL << 10;
+  constexpr std::size_t kMostRows = 256;
+  constexpr std::size_t kMostBlocks = 4;
+  const std::size_t most =
+      std::clamp(kBandBytes / (inputs * sizeof(float)), kernels.row_step, kMostRows);
+  const std::size_t bands = (rows + most - 1) / most;
+  const std::size_t step = kernels.row_step;
+  const std::size_t band_rows = ((rows + bands - 1) / bands + step - 1) / step * step;
+  const std::size_t group_blocks =
+      std::clamp(blocks * bands / (2UL * threads), std::size_t{1}, kMostBlocks);
+  return {bands, band_rows, (blocks + group_blocks - 1) / group_blocks, group_blocks};
 }
 
 // One output's row of the source that holds it.
@@ -91,25 +101,31 @@ void pack_linear(const Kernels& kernels, std::size_t inputs, std::span<const Lin
 void linear(const Kernels& kernels, const PackedLinear& layer, const float* a, std::size_t rows,
             Epilogue epilogue, const float* residual, float* c, ThreadPool& pool) {
   const std::size_t width = kernels.block_columns;
-  const std::size_t columns = blocks(kernels, layer.outputs);
-  const Bands bands = bands_of(rows, kernels.row_step);
-  pool.run(static_cast<std::uint32_t>(bands.count * columns), [&](std::uint32_t task) {
-    const std::size_t row = task / columns * bands.rows;
-    const std::size_t column = task % columns * width;
+  const std::size_t count = blocks(kernels, layer.outputs);
+  const Cut parts = cut(kernels, rows, layer.inputs, count, pool.threads());
+  pool.run(static_cast<std::uint32_t>(parts.bands * parts.groups), [&](std::uint32_t task) {
+    const std::size_t row = task / parts.groups * parts.band_rows;
+    const std::size_t first = task % parts.groups * parts.group_blocks;
+    const std::size_t last = std::min(first + parts.group_blocks, count);
     if (row >= rows) return;
-    kernels.linear({
-        .a = a + row * layer.inputs,
-        .a_stride = layer.inputs,
-        .rows = std::min(bands.rows, rows - row),
-        .k = layer.inputs,
-        .weights = layer.weights + column * layer.inputs,
-        .bias = layer.bias + column,
-        .residual = residual + (residual ? row * layer.outputs + column : 0),
-        .c = c + row * layer.outputs + column,
-        .c_stride = layer.outputs,
-        .columns = std::min(width, layer.outputs - column),
-        .epilogue = epilogue,
-    });
+    for (std::size_t block = first; block < last; ++block) {
+      const std::size_t column = block * width;
+      const float* weights = layer.weights + column * layer.inputs;
+      kernels.linear({
+          .a = a + row * layer.inputs,
+          .a_stride = layer.inputs,
+          .rows = std::min(parts.band_rows, rows - row),
+          .k = layer.inputs,
+          .weights = weights,
+          .next = block + 1 < last ? weights + width * layer.inputs : nullptr,
+          .bias = layer.bias + column,
+          .residual = residual + (residual ? row * layer.outputs + column : 0),
+          .c = c + row * layer.outputs + column,
+          .c_stride = layer.outputs,
+          .columns = std::min(width, layer.outputs - column),
+          .epilogue = epilogue,
+      });
+    }
   });
 }
 

@@ -159,8 +159,7 @@ bool names_twice(std::string_view text, const json::value& value) {
 
 }  // namespace
 
-Result<SafetensorsHeader> SafetensorsHeader::parse(std::span<const std::byte> file,
-                                                   std::uint64_t file_size) {
+Result<SafetensorsHeader> SafetensorsHeader::parse(std::span<const std::byte> file) {
   std::uint64_t size = 0;
   if (file.size() < sizeof size) {
     return invalid("the file has " + std::to_string(file.size()) +
@@ -186,7 +185,7 @@ Result<SafetensorsHeader> SafetensorsHeader::parse(std::span<const std::byte> fi
   if (names_twice(text, *value)) return invalid("the header has a name twice");
 
   const std::uint64_t start = sizeof size + size;
-  const std::uint64_t data_size = file_size - start;
+  const std::uint64_t data_size = file.size() - start;
   SafetensorsHeader header;
   for (const auto& [key, description] : *members) {
     if (key == "__metadata__") continue;
@@ -207,7 +206,7 @@ Result<SafetensorsHeader> SafetensorsHeader::parse(std::span<const std::byte> fi
 Result<Safetensors> Safetensors::open(const std::string& path) {
   auto mapping = tensor::Mapping::open(path);
   if (!mapping) return std::unexpected(mapping.error());
-  auto header = SafetensorsHeader::parse(mapping->bytes(), mapping->bytes().size());
+  auto header = SafetensorsHeader::parse(mapping->bytes());
   if (!header) return fail(header.error().kind, path + ": " + header.error().message);
   Safetensors file;
   file.mapping_ = std::move(*mapping);

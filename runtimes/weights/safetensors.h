@@ -30,8 +30,8 @@ struct SafetensorsHeader {
   // here, so that a missing tensor can be reported by its name.
   std::uint64_t unclaimed_bytes = 0;
 
-  // The whole file, or as much of it as holds the header when file_size says how long it is.
-  static Result<SafetensorsHeader> parse(std::span<const std::byte> file, std::uint64_t file_size);
+  // Of the whole file's bytes.
+  static Result<SafetensorsHeader> parse(std::span<const std::byte> file);
 };
 
 // A file of tensors, mapped. Movable; safe for concurrent use.
