@@ -136,10 +136,10 @@ class Tei {
   sdk::Result<sdk::Probe> probe(const sdk::Model& model) {
     auto folder = ModelFolder::read(model.path);
     if (!folder) return sdk::Probe{0, folder.failure().message};
-    return sdk::Probe{90, fmt::format("a text encoder of type {}, {} layers of {}, {} pooling",
-                                      folder->config.model_type, folder->config.layers,
-                                      folder->config.hidden,
-                                      encoder::name_of(folder->config.pooling))};
+    return sdk::Probe{
+        90, fmt::format("a text encoder of type {}, {} layers of {}, {} pooling",
+                        folder->config.model_type, folder->config.layers, folder->config.hidden,
+                        encoder::name_of(folder->config.pooling))};
   }
 
   sdk::Result<sdk::Estimate> estimate(const sdk::Model& model) {

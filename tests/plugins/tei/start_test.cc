@@ -9,6 +9,7 @@
 
 #include "plugins/tei/batch_plan.h"
 #include "tests/plugins/tei/served_model.h"
+#include "tests/sdk/fake_host.h"
 
 namespace tenon::tei {
 namespace {
@@ -166,6 +167,38 @@ TEST_F(CacheTest, DoesWithoutFilesThatAreDamaged) {
     }
     host_.put(name, content);
   }
+}
+
+// ---- the ABI ----
+
+TEST(Abi, IsKeptUnderLoadAndWithLittleCredit) {
+  TeiModel model;
+  TestHost opener;
+  test::FakeHost host(&opener.descriptor());
+  const test::FakeFailure failure = host.start({.path = model.folder(), .name = "minilm"}, 2);
+  ASSERT_FALSE(failure) << failure.message;
+  const test::Pairs json{{"content-type", "application/json"}};
+  std::vector<tenon_request_id> ids;
+  for (int i = 0; i < 60; ++i) {
+    ids.push_back(host.submit({.path = "/embed_all",
+                               .headers = json,
+                               .body = R"({"inputs":["the quick brown fox","dog"]})",
+                               .credit = 100}));
+    if (i % 3 == 0) host.cancel(ids.back());
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    ASSERT_NE(ids[i], 0u);
+    if (i % 3 == 0) continue;
+    host.wait_body(ids[i], 100);
+    host.credit(ids[i], 1 << 20);
+    const test::FakeAnswer answer = host.wait(ids[i]);
+    EXPECT_EQ(answer.status, 200u);
+    EXPECT_EQ(boost::json::parse(answer.body).as_array().size(), 2u);
+    EXPECT_EQ(answer.input_tokens, 9u);
+  }
+  for (std::size_t i = 0; i < ids.size(); i += 3) EXPECT_TRUE(host.wait(ids[i]).final);
+  host.stop();
+  EXPECT_THAT(host.violations(), IsEmpty());
 }
 
 // ---- batches ----
