@@ -1,5 +1,6 @@
 #include "host/telemetry/metrics.h"
 
+#include <fmt/format.h>
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 namespace tenon::telemetry {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
@@ -156,75 +156,61 @@ DeploymentMetrics::Snapshot DeploymentMetrics::snapshot() const {
 
 namespace {
 
-using Labels = std::vector<Metrics::Label>;
-
-Labels with(Labels labels, std::string name, std::string value) {
-  labels.push_back({std::move(name), std::move(value)});
-  return labels;
-}
-
-// Families of one render(), each shown only when it has a series.
+// Exposition text, one family after the other, without a tree of all series in memory: with a
+// thousand busy deployments that is tens of megabytes.
 class Page {
  public:
-  MetricFamily& family(const char* name, const char* help, MetricType type) {
-    auto [at, fresh] = families_.try_emplace(name);
-    if (fresh) at->second = MetricFamily{name, help, type, {}};
-    return at->second;
+  // A family is shown when `body` gave it a series.
+  void family(std::string_view name, std::string_view help, std::string_view type,
+              const std::string& body) {
+    if (body.empty()) return;
+    fmt::format_to(std::back_inserter(text_), "# HELP {} {}\n# TYPE {} {}\n{}", name, help, name,
+                   type, body);
   }
-
-  void counter(const char* name, const char* help, Labels labels, std::uint64_t value) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    metric.counter.value = static_cast<double>(value);
-    family(name, help, MetricType::Counter).metric.push_back(std::move(metric));
-  }
-
-  void gauge(const char* name, const char* help, Labels labels, double value) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    metric.gauge.value = value;
-    family(name, help, MetricType::Gauge).metric.push_back(std::move(metric));
-  }
-
-  void histogram(const char* name, const char* help, Labels labels, const Distribution& of) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    metric.histogram.sample_sum = static_cast<double>(of.nanoseconds) / 1e9;
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < kBounds.size(); ++i) {
-      sum += of.buckets[i];
-      metric.histogram.bucket.push_back({sum, kBounds[i]});
-    }
-    metric.histogram.sample_count = sum + of.buckets.back();
-    family(name, help, MetricType::Histogram).metric.push_back(std::move(metric));
-  }
-
-  void append(MetricFamily&& other) {
-    auto [at, fresh] = families_.try_emplace(other.name);
-    if (fresh) {
-      at->second = std::move(other);
-    } else if (at->second.type == other.type) {
-      // Two plugins may give one name to different kinds: the first keeps it.
-      std::ranges::move(other.metric, std::back_inserter(at->second.metric));
-    }
-  }
-
-  std::string text() {
-    std::vector<MetricFamily> all;
-    all.reserve(families_.size());
-    for (auto& [name, family] : families_) all.push_back(std::move(family));
-    std::ostringstream out;
-    prometheus::TextSerializer().Serialize(out, all);
-    return std::move(out).str();
-  }
+  std::string take() { return std::move(text_); }
 
  private:
-  std::map<std::string, MetricFamily> families_;
+  std::string text_;
 };
+
+void sample(std::string& body, std::string_view name, std::string_view labels, auto value) {
+  fmt::format_to(std::back_inserter(body), "{}{{{}}} {}\n", name, labels, value);
+}
+
+void histogram(std::string& body, std::string_view name, std::string_view labels,
+               const Distribution& of) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    sum += of.buckets[i];
+    const std::string bound = i < kBounds.size() ? fmt::format("{}", kBounds[i]) : "+Inf";
+    fmt::format_to(std::back_inserter(body), "{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, bound,
+                   sum);
+  }
+  fmt::format_to(std::back_inserter(body), "{0}_sum{{{1}}} {2}\n{0}_count{{{1}}} {3}\n", name,
+                 labels, static_cast<double>(of.nanoseconds) / 1e9, sum);
+}
+
+// What others collected: families of one name become one; the first type of a name stays.
+std::string collected(Metrics::Families found) {
+  std::map<std::string, MetricFamily> merged;
+  for (MetricFamily& family : found) {
+    auto [at, fresh] = merged.try_emplace(family.name);
+    if (fresh) {
+      at->second = std::move(family);
+    } else if (at->second.type == family.type) {
+      std::ranges::move(family.metric, std::back_inserter(at->second.metric));
+    }
+  }
+  Metrics::Families families;
+  for (auto& [name, family] : merged) families.push_back(std::move(family));
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, families);
+  return std::move(out).str();
+}
 
 }  // namespace
 
-Labels Metrics::labels(const DeploymentKey& key) {
+std::vector<Metrics::Label> Metrics::labels(const DeploymentKey& key) {
   return {{"workspace", key.workspace}, {"model", key.model}, {"environment", key.environment}};
 }
 
@@ -261,76 +247,110 @@ void Metrics::add_collector(Collector collector) {
   collectors_.push_back(std::move(collector));
 }
 
-std::string Metrics::render() {
-  Page page;
-  std::vector<std::pair<DeploymentKey, std::shared_ptr<DeploymentMetrics>>> deployments;
+std::string Metrics::host_values() {
+  std::string out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, value] : host_) {
+    const bool counts = value.type == MetricType::Counter;
+    fmt::format_to(
+        std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name, value.help,
+        counts ? "counter" : "gauge",
+        counts ? fmt::format("{}", value.count.load()) : fmt::format("{}", value.level.load()));
+  }
+  return out;
+}
+
+std::string Metrics::deployment_values() {
+  struct Row {
+    std::shared_ptr<DeploymentMetrics> metrics;
+    std::string labels;
+    DeploymentMetrics::Snapshot seen;
+  };
+  std::vector<Row> rows;
   {
     const std::lock_guard lock(mutex_);
-    deployments.assign(deployments_.begin(), deployments_.end());
-    for (const auto& [name, value] : host_) {
-      if (value.type == MetricType::Counter) {
-        page.counter(name.c_str(), value.help.c_str(), {}, value.count);
-      } else {
-        page.gauge(name.c_str(), value.help.c_str(), {}, static_cast<double>(value.level));
-      }
+    for (const auto& [key, metrics] : deployments_) {
+      // Names hold nothing that would need an escape.
+      rows.push_back({metrics,
+                      fmt::format("workspace=\"{}\",model=\"{}\",environment=\"{}\"", key.workspace,
+                                  key.model, key.environment),
+                      {}});
     }
   }
-  for (const auto& [key, metrics] : deployments) {
-    const Labels base = labels(key);
-    const auto seen = metrics->snapshot();
-    for (const auto& [status, count] : seen.statuses) {
-      page.counter("tenon_requests_total", "Requests answered, by status",
-                   with(base, "status", status ? std::to_string(status) : "other"), count);
-    }
-    if (seen.durations.count()) {
-      page.histogram("tenon_request_duration_seconds",
-                     "From a request's head to the end of its answer", base, seen.durations);
-    }
-    for (std::size_t i = 0; i < kStages; ++i) {
-      if (seen.stages[i].count() == 0) continue;
-      page.histogram("tenon_cold_start_seconds", "What starting a replica took, by stage",
-                     with(base, "stage", std::string(to_string(static_cast<Stage>(i)))),
-                     seen.stages[i]);
-    }
-    const auto counted = [&](const char* name, const char* help, const auto& value) {
-      if (const std::uint64_t n = value.load(std::memory_order_relaxed)) {
-        page.counter(name, help, base, n);
-      }
+  for (Row& row : rows) row.seen = row.metrics->snapshot();
+
+  Page page;
+  const auto family = [&](std::string_view name, std::string_view help, std::string_view type,
+                          auto&& append) {
+    std::string body;
+    for (const Row& row : rows) append(body, name, row);
+    page.family(name, help, type, body);
+  };
+  using Values = DeploymentMetrics;
+  const auto counts = [](Values::Count Values::* value, std::string_view more = "") {
+    return [=](std::string& body, std::string_view name, const Row& row) {
+      const auto n = ((*row.metrics).*value).load(std::memory_order_relaxed);
+      if (n) sample(body, name, row.labels + std::string(more), n);
     };
-    counted("tenon_cancelled_requests_total", "Requests whose client went away",
-            metrics->cancelled_);
-    counted("tenon_retried_requests_total", "Requests that a second replica took over",
-            metrics->retried_);
-    counted("tenon_replica_failures_total",
-            "Replicas that died, broke a rule of the plugin interface or failed to load",
-            metrics->crashes_);
-    const auto tokens = [&](const char* direction, const auto& value) {
-      if (const std::uint64_t n = value.load(std::memory_order_relaxed)) {
-        page.counter("tenon_tokens_total", "Tokens that plugins reported",
-                     with(base, "direction", direction), n);
-      }
+  };
+  const auto level = [](Values::Count Values::* value, std::string_view more = "") {
+    return [=](std::string& body, std::string_view name, const Row& row) {
+      const auto n = ((*row.metrics).*value).load(std::memory_order_relaxed);
+      if (n != Values::kUnset) sample(body, name, row.labels + std::string(more), n);
     };
-    tokens("input", metrics->input_tokens_);
-    tokens("output", metrics->output_tokens_);
-    const auto present = [&](const char* name, const char* help, const auto& value,
-                             const char* state = nullptr) {
-      const std::uint64_t n = value.load(std::memory_order_relaxed);
-      if (n == DeploymentMetrics::kUnset) return;
-      page.gauge(name, help, state ? with(base, "state", state) : base, static_cast<double>(n));
+  };
+  const auto both = [](auto first, auto second) {
+    return [=](std::string& body, std::string_view name, const Row& row) {
+      first(body, name, row);
+      second(body, name, row);
     };
-    present("tenon_queue_depth", "Requests that wait for a replica", metrics->queued_);
-    present("tenon_replicas", "Replicas, by state", metrics->ready_, "ready");
-    present("tenon_replicas", "Replicas, by state", metrics->starting_, "starting");
-    present("tenon_worker_memory_bytes", "Private memory of a deployment's replicas",
-            metrics->memory_);
-  }
-  {
-    const std::lock_guard lock(collecting_);
-    Families more;
-    for (Collector& collector : collectors_) collector(more);
-    for (MetricFamily& family : more) page.append(std::move(family));
-  }
-  return page.text();
+  };
+
+  family("tenon_requests_total", "Requests answered, by status", "counter",
+         [](std::string& body, std::string_view name, const Row& row) {
+           for (const auto& [status, count] : row.seen.statuses) {
+             const std::string shown = status ? fmt::format("{}", status) : "other";
+             sample(body, name, fmt::format("{},status=\"{}\"", row.labels, shown), count);
+           }
+         });
+  family("tenon_request_duration_seconds", "From a request's head to the end of its answer",
+         "histogram", [](std::string& body, std::string_view name, const Row& row) {
+           if (row.seen.durations.count()) histogram(body, name, row.labels, row.seen.durations);
+         });
+  family("tenon_cold_start_seconds", "What starting a replica took, by stage", "histogram",
+         [](std::string& body, std::string_view name, const Row& row) {
+           for (std::size_t i = 0; i < kStages; ++i) {
+             if (row.seen.stages[i].count() == 0) continue;
+             histogram(body, name,
+                       fmt::format("{},stage=\"{}\"", row.labels, to_string(static_cast<Stage>(i))),
+                       row.seen.stages[i]);
+           }
+         });
+  family("tenon_cancelled_requests_total", "Requests whose client went away", "counter",
+         counts(&Values::cancelled_));
+  family("tenon_retried_requests_total", "Requests that a second replica took over", "counter",
+         counts(&Values::retried_));
+  family("tenon_replica_failures_total",
+         "Replicas that died, broke a rule of the plugin interface or failed to load", "counter",
+         counts(&Values::crashes_));
+  family("tenon_tokens_total", "Tokens that plugins reported", "counter",
+         both(counts(&Values::input_tokens_, ",direction=\"input\""),
+              counts(&Values::output_tokens_, ",direction=\"output\"")));
+  family("tenon_queue_depth", "Requests that wait for a replica", "gauge", level(&Values::queued_));
+  family("tenon_replicas", "Replicas, by state", "gauge",
+         both(level(&Values::ready_, ",state=\"ready\""),
+              level(&Values::starting_, ",state=\"starting\"")));
+  family("tenon_worker_memory_bytes", "Private memory of a deployment's replicas", "gauge",
+         level(&Values::memory_));
+  return page.take();
+}
+
+std::string Metrics::render() {
+  std::string text = host_values() + deployment_values();
+  const std::lock_guard lock(collecting_);
+  Families more;
+  for (Collector& collector : collectors_) collector(more);
+  return text + collected(std::move(more));
 }
 
 }  // namespace tenon::telemetry

@@ -108,6 +108,9 @@ class Metrics {
     std::atomic<std::int64_t> level{0};
   };
 
+  std::string host_values();
+  std::string deployment_values();
+
   std::mutex mutex_;
   std::map<DeploymentKey, std::shared_ptr<DeploymentMetrics>> deployments_;
   std::map<std::string, HostValue> host_;
