@@ -17,14 +17,19 @@ double milliseconds_of(std::chrono::nanoseconds time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
 
+std::string moment(std::chrono::system_clock::time_point when) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(when);
+  return fmt::format("{:%FT%T}.{:03}Z", seconds,
+                     std::chrono::floor<std::chrono::milliseconds>(when - seconds).count());
+}
+
 json::object cold_start_json(const lifecycle::ColdStart& cold) {
   json::object stages;
   for (const auto& [stage, time] : cold.stages) stages[stage] = milliseconds_of(time);
-  return {
-      {"at", fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::milliseconds>(cold.when))},
-      {"totalMs", milliseconds_of(cold.total)},
-      {"fromTemplate", cold.from_template},
-      {"stages", std::move(stages)}};
+  return {{"at", moment(cold.when)},
+          {"totalMs", milliseconds_of(cold.total)},
+          {"fromTemplate", cold.from_template},
+          {"stages", std::move(stages)}};
 }
 
 json::object model_json(const lifecycle::DeploymentStatus& status) {

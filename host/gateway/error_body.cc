@@ -83,8 +83,9 @@ std::string error_body(const ErrorAnswer& answer, std::string_view request_id,
   fmt::format_to(std::back_inserter(body), R"(","status":{},"retryable":{})", answer.status,
                  answer.retryable);
   if (answer.origin == Origin::kPlatform) body.append(R"(,"origin":"platform")");
-  fmt::format_to(std::back_inserter(body), R"(,"timestamp":"{:%FT%TZ}","requestId":")",
-                 std::chrono::floor<std::chrono::milliseconds>(now));
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
+  fmt::format_to(std::back_inserter(body), R"(,"timestamp":"{:%FT%T}.{:03}Z","requestId":")",
+                 seconds, std::chrono::floor<std::chrono::milliseconds>(now - seconds).count());
   append_json_escaped(body, request_id);
   body.push_back('"');
   if (answer.load_done >= 0) {

@@ -1,0 +1,107 @@
+#include "host/control/control.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include "host/control/models_json.h"
+
+namespace tenon::control {
+namespace {
+
+class OneDeployment final : public lifecycle::Dispatcher {
+ public:
+  std::shared_ptr<lifecycle::Target> find(std::string_view, std::string_view,
+                                          std::string_view) const override {
+    return nullptr;
+  }
+  lifecycle::Refusal explain_missing(std::string_view, std::string_view,
+                                     std::string_view) const override {
+    return {};
+  }
+  std::shared_ptr<lifecycle::Flight> dispatch(const std::shared_ptr<lifecycle::Target>&,
+                                              lifecycle::Exchange&) override {
+    return nullptr;
+  }
+  std::shared_ptr<lifecycle::Flight> ask(const std::shared_ptr<lifecycle::Target>&,
+                                         lifecycle::Exchange&) override {
+    return nullptr;
+  }
+  std::vector<lifecycle::DeploymentStatus> status() const override {
+    lifecycle::DeploymentStatus status;
+    status.key = {"default", "minilm", "production"};
+    return {status};
+  }
+};
+
+class ControlTest : public ::testing::Test {
+ protected:
+  OneDeployment dispatcher_;
+  std::optional<std::string> problem_;
+  Control control_{dispatcher_, [] { return std::string("metric 1\n"); },
+                   [this] { return problem_; }};
+};
+
+TEST_F(ControlTest, AnswersItsPaths) {
+  EXPECT_EQ(control_.answer("GET", "/healthz").status, 200u);
+  EXPECT_EQ(control_.answer("GET", "/metrics").body, "metric 1\n");
+  const Answer models = control_.answer("HEAD", "/v0/models");
+  EXPECT_EQ(models.content_type, "application/json");
+  EXPECT_EQ(boost::json::parse(models.body).at("models").as_array().size(), 1u);
+}
+
+TEST_F(ControlTest, ReadinessSaysWhyNot) {
+  EXPECT_EQ(control_.answer("GET", "/readyz").status, 200u);
+  problem_ = "stopping";
+  EXPECT_EQ(control_.answer("GET", "/readyz").status, 503u);
+  EXPECT_EQ(control_.answer("GET", "/readyz").body, "stopping\n");
+}
+
+TEST_F(ControlTest, RefusesOtherPathsAndMethods) {
+  EXPECT_EQ(control_.answer("GET", "/v0/nothing").error, api::kRouteNotFound);
+  const Answer answer = control_.answer("POST", "/healthz");
+  EXPECT_EQ(answer.error, api::kMethodNotAllowed);
+  EXPECT_EQ(answer.allow, "GET, HEAD");
+}
+
+TEST(ModelsJsonTest, ShowsAllThatIsKnown) {
+  lifecycle::DeploymentStatus status;
+  status.key = {"default", "minilm", "production"};
+  status.runtime = "tei";
+  status.phase = lifecycle::Phase::kDeployed;
+  status.replicas_ready = 2;
+  status.in_flight = 3;
+  status.memory_bytes = 1ULL << 40;
+  status.pids = {7, 8};
+  status.last_error = "the \"file\" is gone";
+  status.load_done = 0.5;
+  status.load_stage = "map";
+  lifecycle::ColdStart cold;
+  cold.stages = {{"queue", std::chrono::microseconds(1500)}};
+  cold.total = std::chrono::milliseconds(8);
+  cold.from_template = true;
+  status.last_cold_start = cold;
+  const auto model = boost::json::parse(models_json({&status, 1})).at("models").at(0);
+  EXPECT_EQ(model.at("state").as_string(), "DEPLOYED");
+  EXPECT_EQ(model.at("replicas").at("ready").as_int64(), 2);
+  EXPECT_EQ(model.at("inFlight").as_int64(), 3);
+  EXPECT_EQ(model.at("memoryBytes").as_int64(), 1LL << 40);
+  EXPECT_EQ(model.at("pids").as_array().size(), 2u);
+  EXPECT_EQ(model.at("lastError").as_string(), "the \"file\" is gone");
+  EXPECT_EQ(model.at("loading").at("stage").as_string(), "map");
+  EXPECT_DOUBLE_EQ(model.at("lastColdStart").at("stages").at("queue").as_double(), 1.5);
+  EXPECT_DOUBLE_EQ(model.at("lastColdStart").at("totalMs").as_double(), 8);
+  EXPECT_EQ(model.at("lastColdStart").at("at").as_string(), "1970-01-01T00:00:00.000Z");
+}
+
+TEST(ModelsJsonTest, AtRestThereIsNothingToShow) {
+  lifecycle::DeploymentStatus status;
+  const auto model = boost::json::parse(models_json({&status, 1})).at("models").at(0);
+  EXPECT_TRUE(model.at("lastColdStart").is_null());
+  EXPECT_TRUE(model.at("lastError").is_null());
+  EXPECT_FALSE(model.as_object().contains("loading"));
+}
+
+}  // namespace
+}  // namespace tenon::control
