@@ -52,18 +52,61 @@ Output find_output(std::span<const LinearSource> sources, std::size_t inputs, st
   return {nullptr, nullptr};
 }
 
+using Four = float __attribute__((vector_size(16)));
+
+Four load_four(const std::byte* from) {
+  Four values;
+  std::memcpy(&values, from, sizeof values);
+  return values;
+}
+
+// Four inputs of four outputs, turned: memory[i · width + o].
+void pack_four(const Output (&outputs)[4], std::size_t input, float* memory, std::size_t width) {
+  const std::size_t at = input * sizeof(float);
+  const Four a = load_four(outputs[0].weights + at);
+  const Four b = load_four(outputs[1].weights + at);
+  const Four c = load_four(outputs[2].weights + at);
+  const Four d = load_four(outputs[3].weights + at);
+  const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const Four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  const Four turned[4] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
+                          __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+                          __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                          __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+  for (std::size_t i = 0; i < 4; ++i) std::memcpy(memory + i * width, &turned[i], sizeof turned[i]);
+}
+
+// The same for whatever is left at the edges; an output that is not there is zero.
+void pack_edge(const Output (&outputs)[4], std::size_t input, std::size_t end, float* memory,
+               std::size_t width) {
+  for (std::size_t i = input; i < end; ++i) {
+    for (std::size_t o = 0; o < 4; ++o) {
+      float value = 0;
+      if (outputs[o].weights)
+        std::memcpy(&value, outputs[o].weights + i * sizeof value, sizeof value);
+      memory[(i - input) * width + o] = value;
+    }
+  }
+}
+
 void pack_block(std::size_t width, std::size_t inputs, std::span<const LinearSource> sources,
                 std::size_t first, float* weights, float* bias) {
-  // A few inputs of all columns at a time: what is written stays in the first level cache.
+  // A cache line of every output's row at a time: what is written stays in the first level cache.
   constexpr std::size_t kStep = 16;
   for (std::size_t start = 0; start < inputs; start += kStep) {
-    const std::size_t step = std::min(kStep, inputs - start);
-    for (std::size_t column = 0; column < width; ++column) {
-      const Output output = find_output(sources, inputs, first + column);
-      float part[kStep] = {};
-      if (output.weights)
-        std::memcpy(part, output.weights + start * sizeof(float), step * sizeof(float));
-      for (std::size_t i = 0; i < step; ++i) weights[(start + i) * width + column] = part[i];
+    const std::size_t end = std::min(start + kStep, inputs);
+    for (std::size_t column = 0; column < width; column += 4) {
+      Output outputs[4];
+      for (std::size_t o = 0; o < 4; ++o)
+        outputs[o] = find_output(sources, inputs, first + column + o);
+      std::size_t input = start;
+      if (outputs[3].weights) {
+        for (; input + 4 <= end; input += 4)
+          pack_four(outputs, input, weights + input * width + column, width);
+      }
+      pack_edge(outputs, input, end, weights + input * width + column, width);
     }
   }
   for (std::size_t column = 0; column < width; ++column) {
