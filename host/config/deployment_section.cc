@@ -154,6 +154,10 @@ void read_limits(Table& table, DeploymentLimits& limits) {
   if (limits.load_timeout == milliseconds(0)) {
     table.problem(table.position("loadTimeout"), "'loadTimeout' must be more than zero");
   }
+  take(limits.answer_timeout, table.duration("answerTimeout"));
+  if (limits.answer_timeout == milliseconds(0)) {
+    table.problem(table.position("answerTimeout"), "'answerTimeout' must be more than zero");
+  }
 }
 
 Options read_environment(Table& table) {

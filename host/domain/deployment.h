@@ -25,9 +25,10 @@ struct Scale {
 };
 
 struct DeploymentLimits {
-  milliseconds max_wait{60'000};       // of a request while no replica is ready; then 503
-  unsigned queue = 512;                // requests waiting at once
-  milliseconds load_timeout{300'000};  // without progress, a load is given up
+  milliseconds max_wait{60'000};         // of a request while no replica is ready; then 503
+  unsigned queue = 512;                  // requests waiting at once
+  milliseconds load_timeout{300'000};    // without progress, a load is given up
+  milliseconds answer_timeout{100'000};  // without a byte from the plugin, a request is given up
 
   bool operator==(const DeploymentLimits&) const = default;
 };

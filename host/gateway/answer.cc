@@ -246,9 +246,7 @@ void Connection::send(std::string_view a, std::string_view b, std::string_view c
 void Connection::wait_to_write() {
   if (waiting_to_write_) return;
   waiting_to_write_ = true;
-  write_deadline_ =
-      Loop::now() + static_cast<std::uint64_t>(
-                        std::chrono::nanoseconds(loop_.shared().limits.io_timeout).count());
+  write_deadline_ = Loop::now() + nanoseconds(loop_.shared().limits.io_timeout);
   socket_.async_wait(Socket::wait_write,
                      [this](const boost::system::error_code&) { on_writable(); });
 }
@@ -272,6 +270,7 @@ void Connection::on_writable() {
 // The plugin may send more only when the client has taken what there was.
 void Connection::give_credit() {
   if (!flight_ || !out_.empty() || ungranted_ == 0) return;
+  expect_answer(Loop::now());
   flight_->grant(std::exchange(ungranted_, 0));
 }
 

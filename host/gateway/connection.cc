@@ -20,10 +20,6 @@ constexpr std::size_t kPipelined = 2048;        // read ahead while a request is
 constexpr std::uint64_t kLinger = 2'000'000'000;
 constexpr std::uint64_t kMostDiscarded = 1 << 20;
 
-std::uint64_t nanoseconds(milliseconds time) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
-}
-
 }  // namespace
 
 Connection::Connection(Loop& loop, Socket socket)
@@ -239,8 +235,13 @@ void Connection::check_time(std::uint64_t now) {
     }
     if (state_ == State::kHead) begin_request(false);
     if (answered_) return close();
-    return give_up_on_body(api::kRequestTimeout,
-                           "the request did not arrive whole in the time that the host allows");
+    return give_up(api::kRequestTimeout,
+                   "the request did not arrive whole in the time that the host allows");
+  }
+  if (state_ == State::kServing && flight_ && out_.empty() && now > answer_deadline_) {
+    return give_up(api::kTimeout,
+                   "the plugin gave no byte of an answer in the time that the "
+                   "deployment's answerTimeout allows");
   }
   // Without a read under way nothing else tells that the client has gone.
   if (state_ == State::kServing && !reading_ && !input_ended_) {

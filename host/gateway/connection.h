@@ -78,7 +78,8 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
   std::size_t stream(std::string_view);
   void push_body();
   void bad_body(bool malformed);
-  void give_up_on_body(const ApiError&, std::string_view message);
+  void give_up(const ApiError&, std::string_view message);
+  void expect_answer(std::uint64_t from);
   void discard_rest();
   void abandon();
 
@@ -123,6 +124,7 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
   std::uint64_t arrival_ = 0;
   std::uint64_t read_deadline_ = 0;  // 0: none
   std::uint64_t write_deadline_ = 0;
+  std::uint64_t answer_deadline_ = 0;  // for the next byte from the plugin
 
   // The request's body: kept from its beginning while it fits kUploadWindow, so that the request
   // can move to another replica; streamed once it does not.

@@ -22,6 +22,10 @@ namespace tenon::gateway {
 
 class Connection;
 
+inline std::uint64_t nanoseconds(milliseconds time) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
+}
+
 using Executor = boost::asio::io_context::executor_type;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 

@@ -21,9 +21,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 void Connection::begin_request(bool whole) {
   state_ = State::kServing;
   arrival_ = Loop::now();
-  read_deadline_ =
-      arrival_ + static_cast<std::uint64_t>(
-                     std::chrono::nanoseconds(loop_.shared().limits.io_timeout).count());
+  read_deadline_ = arrival_ + nanoseconds(loop_.shared().limits.io_timeout);
   body_sent_ = 0;
   unconsumed_ = discarded_ = length_left_ = ungranted_ = 0;
   status_ = 0;
@@ -139,6 +137,8 @@ bool Connection::dispatch_is_due(RequestParser::Step step) const {
 
 void Connection::dispatch() {
   lifecycle::Dispatcher& dispatcher = loop_.shared().dispatcher;
+  // In the queue the life cycle bounds the wait; from then on a byte must come now and then.
+  expect_answer(Loop::now() + nanoseconds(target_->spec().limits.max_wait));
   flight_ = passive_ ? dispatcher.ask(target_, *this) : dispatcher.dispatch(target_, *this);
 }
 
@@ -180,7 +180,12 @@ bool Connection::can_restart() const {
   return !streaming_ && !answering_;
 }
 
+void Connection::expect_answer(std::uint64_t from) {
+  answer_deadline_ = from + nanoseconds(target_->spec().limits.answer_timeout);
+}
+
 void Connection::on_consumed(std::uint64_t bytes) {
+  expect_answer(Loop::now());
   unconsumed_ -= std::min(unconsumed_, bytes);
   if (!body_end_sent_) on_room();
 }
@@ -235,12 +240,12 @@ void Connection::push_body() {
 }
 
 void Connection::bad_body(bool malformed) {
-  if (malformed) return give_up_on_body(parser_.fault().error, parser_.fault().message);
-  give_up_on_body(api::kBadRequest, "a chunk's size line or the trailers are too long");
+  if (malformed) return give_up(parser_.fault().error, parser_.fault().message);
+  give_up(api::kBadRequest, "a chunk's size line or the trailers are too long");
 }
 
-// The body will never be whole.
-void Connection::give_up_on_body(const ApiError& error, std::string_view message) {
+// The request ends here: its body will never be whole, or its answer never come.
+void Connection::give_up(const ApiError& error, std::string_view message) {
   body_complete_ = true;  // nothing more is read of it
   body_paused_ = false;
   keep_alive_ = false;

@@ -106,6 +106,7 @@ scaleDownDelay = "6s"
 maxWait = "7s"
 queue = 8
 loadTimeout = "9s"
+answerTimeout = "7s"
 [deployment.options]
 pooling = "cls"
 rate = 2
@@ -142,7 +143,7 @@ A_B = "c"
   spec.flavors = {"cpu/x86"};
   spec.isolation = Isolation::kHost;
   spec.scale = {1, 3, 4, milliseconds(5000), milliseconds(6000)};
-  spec.limits = {milliseconds(7000), 8, milliseconds(9000)};
+  spec.limits = {milliseconds(7000), 8, milliseconds(9000), milliseconds(7000)};
   spec.options = {{"prefix", "x"},
                   {"maxBatchTokens", "16384"},
                   {"rate", "2"},
@@ -228,6 +229,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"[deployment.scale]\nmaxReplicas = 0",
               "6:15: 'maxReplicas' must be from 1 to 10000, found 0"},
         Wrong{"[deployment.limits]\nqueue = 0", "6:9: 'queue' must be from 1 to 1000000, found 0"},
+        Wrong{"[deployment.limits]\nanswerTimeout = '0s'",
+              "6:17: 'answerTimeout' must be more than zero"},
         Wrong{"[deployment.limits]\nloadTimeout = '0s'",
               "6:15: 'loadTimeout' must be more than zero"},
         Wrong{"[deployment.env]\n1A = 'x'",

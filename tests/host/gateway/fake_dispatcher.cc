@@ -15,6 +15,7 @@ std::uint64_t hash_bytes(std::uint64_t hash, std::string_view bytes) {
 struct FakeDispatcher::FakeTarget final : lifecycle::Target {
   FakeTarget(const std::string& model, Script what) : script(std::move(what)) {
     spec_.key = {"default", model, "production"};
+    spec_.limits = script.limits;
     manifest_.passive = {"/health"};
   }
   const DeploymentSpec& spec() const override { return spec_; }

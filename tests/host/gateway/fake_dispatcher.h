@@ -30,6 +30,7 @@ struct Script {
   std::uint64_t fail_after = ~std::uint64_t{0};  // streamed bytes before a failure
   std::optional<workers::Failure> failure;       // instead of an answer
   std::optional<lifecycle::Refusal> refusal;
+  DeploymentLimits limits;  // of the deployment
 };
 
 // Answers with so many bytes, as fast as credit allows.

@@ -234,6 +234,22 @@ TEST_F(TimeoutTest, AHeadThatTricklesIsAnswered408) {
   EXPECT_EQ(answer->status, 408);
 }
 
+TEST_F(TimeoutTest, APluginThatNeverAnswersIsAnswered504) {
+  Script silent;
+  silent.answer = false;
+  silent.limits.max_wait = milliseconds(50);
+  silent.limits.answer_timeout = milliseconds(100);
+  dispatcher_.add("silent", silent);
+  serve();
+  RawClient client = connect();
+  const auto answer =
+      client.ask("POST /default/models/silent HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 504);
+  EXPECT_NE(answer->body.find("answerTimeout"), std::string::npos);
+  EXPECT_TRUE(eventually([&] { return dispatcher_.abandoned() == 1; }));
+}
+
 TEST_F(TimeoutTest, HalfABodyIsAnswered408AndNeverReachesAReplica) {
   serve();
   RawClient client = connect();
