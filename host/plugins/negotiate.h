@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "host/domain/error.h"
@@ -41,8 +43,10 @@ T adopt_prefix(const T* peer);
 template <class T>
 T tenon::plugins::adopt_prefix(const T* peer) {
   T mine{};
-  const auto size = peer->struct_size < sizeof(T) ? peer->struct_size : sizeof(T);
-  __builtin_memcpy(static_cast<void*>(&mine), peer, size);
+  std::uint32_t theirs;  // read alone: the peer's object may end before a T does
+  __builtin_memcpy(&theirs, static_cast<const void*>(peer), sizeof theirs);
+  const std::size_t size = theirs < sizeof(T) ? theirs : sizeof(T);
+  __builtin_memcpy(static_cast<void*>(&mine), static_cast<const void*>(peer), size);
   mine.struct_size = sizeof(T);
   return mine;
 }

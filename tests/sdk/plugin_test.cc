@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <functional>
 #include <thread>
 
@@ -449,20 +450,34 @@ TEST(Versions, AnOlderHostIsRefusedAndANewerOneServed) {
   EXPECT_FALSE(newer.start());
 }
 
+// Structs of exactly the size that they say: a byte beyond it is an error under ASan.
+std::vector<unsigned char> truncated(std::uint32_t size) {
+  std::vector<unsigned char> bytes(size, 0xFF);
+  std::memcpy(bytes.data(), &size, sizeof size);
+  return bytes;
+}
+
 TEST(Versions, AShorterStructIsFilledNoFurther) {
-  struct {
-    tenon_estimate estimate;
-    std::uint64_t guard;
-  } theirs{};
-  theirs.estimate.struct_size = offsetof(tenon_estimate, device_bytes);
-  theirs.estimate.device_bytes = 0xDEAD;
+  auto theirs = truncated(offsetof(tenon_estimate, device_bytes));
   tenon_estimate mine{};
   mine.threads = 3;
+  mine.mapped_bytes = 8;
   mine.device_bytes = 9;
-  detail::hand_out(mine, &theirs.estimate);
-  EXPECT_EQ(theirs.estimate.threads, 3u);
-  EXPECT_EQ(theirs.estimate.device_bytes, 0xDEADu);
-  EXPECT_EQ(theirs.estimate.struct_size, offsetof(tenon_estimate, device_bytes));
+  detail::hand_out(mine, reinterpret_cast<tenon_estimate*>(theirs.data()));
+  tenon_estimate read{};
+  std::memcpy(&read, theirs.data(), theirs.size());
+  EXPECT_EQ(read.struct_size, theirs.size());
+  EXPECT_EQ(read.threads, 3u);
+  EXPECT_EQ(read.mapped_bytes, 8u);
+}
+
+TEST(Versions, AShorterStructReadsAsZeroBehindItsEnd) {
+  const auto theirs = truncated(offsetof(tenon_lease, devices));
+  const auto mine = detail::adopt(reinterpret_cast<const tenon_lease*>(theirs.data()));
+  EXPECT_EQ(mine.struct_size, sizeof(tenon_lease));
+  EXPECT_EQ(mine.threads, 0xFFFFFFFFu);
+  EXPECT_EQ(mine.devices, nullptr);
+  EXPECT_EQ(mine.n_devices, 0u);
 }
 
 TEST(Versions, LongMessagesAreCutBetweenCharacters) {

@@ -112,12 +112,19 @@ struct Lease {
 
 namespace detail {
 
+// The size that a peer's struct begins with, read alone: the object may end before a T does.
+inline std::uint32_t size_of(const void* theirs) {
+  std::uint32_t size;
+  std::memcpy(&size, theirs, sizeof size);
+  return size;
+}
+
 // Reads a peer's struct of any minor version: what the peer does not have stays zero.
 template <class T>
 T adopt(const T* theirs) {
   T mine{};
-  const std::size_t size = std::min<std::size_t>(theirs->struct_size, sizeof(T));
-  std::memcpy(static_cast<void*>(&mine), theirs, size);
+  const std::size_t size = std::min<std::size_t>(size_of(theirs), sizeof(T));
+  std::memcpy(static_cast<void*>(&mine), static_cast<const void*>(theirs), size);
   mine.struct_size = sizeof(T);
   return mine;
 }
@@ -125,9 +132,10 @@ T adopt(const T* theirs) {
 // Fills a peer's struct of any minor version: what the peer does not have is left out.
 template <class T>
 void hand_out(const T& mine, T* theirs) {
-  const std::uint32_t size = theirs->struct_size;
-  std::memcpy(static_cast<void*>(theirs), &mine, std::min<std::size_t>(size, sizeof(T)));
-  theirs->struct_size = size;
+  const std::uint32_t size = size_of(theirs);
+  auto* out = reinterpret_cast<unsigned char*>(theirs);
+  std::memcpy(out, static_cast<const void*>(&mine), std::min<std::size_t>(size, sizeof(T)));
+  std::memcpy(out, &size, sizeof size);
 }
 
 // Copies text into a fixed field, cut between two UTF-8 characters; returns the length.
