@@ -16,6 +16,7 @@ namespace {
 using tenon::gateway::RequestParser;
 
 constexpr std::size_t kHeadLimit = 4096;
+constexpr std::string_view kBad = "\nbad";
 
 struct Body final : RequestParser::BodySink {
   std::size_t take(std::string_view piece) override {
@@ -40,7 +41,7 @@ std::string read_all(std::string_view input, std::size_t piece, bool pausing) {
     body.pausing = pausing;
     const auto step = parser.feed(buffer.get(), position, end, body);
     if (position > end) __builtin_trap();
-    if (step == RequestParser::Step::kBad) return understood + "\nbad";
+    if (step == RequestParser::Step::kBad) return understood + body.bytes + std::string(kBad);
     if (step == RequestParser::Step::kPaused) continue;
     if (step == RequestParser::Step::kHead) {
       understood += std::string(parser.method(buffer.get())) + " ";
@@ -75,13 +76,25 @@ std::string read_all(std::string_view input, std::size_t piece, bool pausing) {
   }
 }
 
+// In pieces a mistake may be noticed later, when more has come; nothing else may differ.
+void must_agree(std::string_view a, std::string_view b) {
+  if (a == b) return;
+  bool bad = false;
+  for (std::string_view* text : {&a, &b}) {
+    if (!text->ends_with(kBad)) continue;
+    text->remove_suffix(kBad.size());
+    bad = true;
+  }
+  if (!bad || !(a.starts_with(b) || b.starts_with(a))) __builtin_trap();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0 || size > 8192) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::string whole = read_all(input, size, false);
-  if (input.size() < kHeadLimit && read_all(input, 1 + size / 7, true) != whole) __builtin_trap();
-  if (input.size() < 300 && read_all(input, 1, false) != whole) __builtin_trap();
+  if (input.size() < kHeadLimit) must_agree(read_all(input, 1 + size / 7, true), whole);
+  if (input.size() < 300) must_agree(read_all(input, 1, false), whole);
   return 0;
 }
