@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "plugins/tei/shortest_float.h"
+
 namespace tenon::tei {
 
 namespace {
@@ -154,7 +156,27 @@ void append_unsigned(std::string& out, std::uint64_t value) {
 }
 
 void append_float(std::string& out, float value) {
-  append_real(out, value, kFloatPlain);
+  if (!std::isfinite(value) || value == 0) return append_real(out, value, kFloatPlain);
+  Decimal decimal = shortest_decimal(std::abs(value));
+  while (decimal.digits % 10 == 0) {
+    decimal.digits /= 10;
+    ++decimal.exponent;
+  }
+  // Sign, "0.", zeroes and digits in one piece: nearly every float of an embedding.
+  std::array<char, 24> piece{'-', '0', '.', '0', '0', '0', '0', '0'};
+  char* const first = piece.data() + (value < 0 ? 0 : 1);
+  std::array<char, 10> digits{};
+  char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), decimal.digits).ptr;
+  const auto length = static_cast<std::size_t>(end - digits.data());
+  const int zeroes = -decimal.exponent - static_cast<int>(length);
+  if (zeroes >= 0 && zeroes <= kFloatPlain.most_zeroes) {
+    char* const tail = piece.data() + 3 + zeroes;
+    std::memcpy(tail, digits.data(), digits.size());
+    out.append(first, tail + length);
+    return;
+  }
+  if (value < 0) out += '-';
+  append_decimal(out, {digits.data(), length}, decimal.exponent, kFloatPlain);
 }
 
 void append_double(std::string& out, double value) {
