@@ -102,7 +102,8 @@ endfunction()
 # A plugin: one .so with one exported symbol and its manifest, in its own folder under build/plugins.
 #   tenon_plugin(tei SOURCES … DEPS … MANIFEST tenon-plugin.toml)
 function(tenon_plugin name)
-  cmake_parse_arguments(ARG "" "MANIFEST;MANIFEST_PATH;DESTINATION" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "MANIFEST;DESTINATION" "SOURCES;DEPS" ${ARGN})
+  cmake_path(ABSOLUTE_PATH ARG_MANIFEST)
   if(NOT ARG_DESTINATION)
     set(ARG_DESTINATION ${TENON_PLUGIN_DIR}/${name})
   endif()
@@ -119,9 +120,8 @@ function(tenon_plugin name)
   endif()
   set_target_properties(${name}_plugin PROPERTIES PREFIX "" OUTPUT_NAME tenon_${name}
     LIBRARY_OUTPUT_DIRECTORY ${ARG_DESTINATION} BUILD_RPATH "\$ORIGIN" INSTALL_RPATH "\$ORIGIN"
-    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/sdk/plugin.map)
-  if(NOT ARG_MANIFEST_PATH)
-    set(ARG_MANIFEST_PATH ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_MANIFEST})
-  endif()
-  configure_file(${ARG_MANIFEST_PATH} ${ARG_DESTINATION}/tenon-plugin.toml COPYONLY)
+    LINK_DEPENDS "${PROJECT_SOURCE_DIR}/sdk/plugin.map;${ARG_MANIFEST}")
+  # The manifest comes with the library: a folder with one but not the other is a broken plugin.
+  add_custom_command(TARGET ${name}_plugin POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different ${ARG_MANIFEST} ${ARG_DESTINATION}/tenon-plugin.toml)
 endfunction()

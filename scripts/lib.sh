@@ -41,7 +41,7 @@ progress() { tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | grep -v '^$' | tail -
 build_packages=(
   ca-certificates git curl unzip python3 python3-pip
   clang-19 lld-19 cmake ninja-build mold ccache
-  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libboost-program-options1.81-dev
+  libboost1.81-dev libboost-json1.81-dev libboost-program-options1.81-dev
   libboost-filesystem1.81-dev libboost-system1.81-dev
   libtomlplusplus-dev libssl-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
 )

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <map>
 #include <memory>
+#include <set>
 #include <sstream>
 
 #include "host/cli/plugin_metrics.h"
@@ -22,11 +23,15 @@ constexpr milliseconds kReplicaGrace{2'000};
 // After a second signal: whatever still holds on is left behind.
 constexpr milliseconds kLastResort{3'000};
 
-workers::LauncherOptions launcher_options(const HostSpec& host) {
+workers::LauncherOptions launcher_options(const Config& config) {
   workers::LauncherOptions options;
   options.processes.worker = program_folder() + "/tenon-worker";
-  options.processes.data = host.data;
-  options.processes.model_roots = host.model_roots;
+  options.processes.data = config.host.data;
+  // A template may read what its replicas will; a folder that a reload adds costs its replicas the
+  // fork.
+  std::set<std::string> roots(config.host.model_roots.begin(), config.host.model_roots.end());
+  for (const auto& deployment : config.deployments) roots.insert(deployment.model_path);
+  options.processes.model_roots.assign(roots.begin(), roots.end());
   return options;
 }
 
@@ -81,7 +86,7 @@ Result<Loaded> load(const std::string& path) {
 ServedHost::ServedHost(Loaded loaded)
     : config_(std::move(loaded.config)),
       loops_(config_.host.loops ? config_.host.loops : usable_cpus()),
-      launcher_(loops_, launcher_options(config_.host)),
+      launcher_(loops_, launcher_options(config_)),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits)),
       control_(
           deployments_, [this] { return metrics_.render(); },
