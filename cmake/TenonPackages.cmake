@@ -3,7 +3,7 @@
 find_package(Threads REQUIRED)
 # Static: a plugin carries what it needs and nothing of it shows.
 set(Boost_USE_STATIC_LIBS ON)
-find_package(Boost 1.81.0 CONFIG REQUIRED COMPONENTS json program_options filesystem system)
+find_package(Boost 1.81.0 CONFIG REQUIRED COMPONENTS json program_options)
 find_package(OpenSSL REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
