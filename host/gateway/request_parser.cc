@@ -203,7 +203,8 @@ void RequestParser::begin() {
   fields_.clear();
   connection_.clear();
   content_length_.reset();
-  begin_ = head_end_ = 0;
+  begin_ = head_end_ = checked_ = 0;
+  fault_ = {};
   hosts_ = 0;
   started_ = in_body_ = keep_alive_ = expects_continue_ = chunked_ = false;
 }
@@ -225,8 +226,13 @@ RequestParser::Step RequestParser::feed(char* buffer, std::size_t& position, std
     }
     const Step step = put(buffer, position, end);
     if (step != Step::kHead) {
-      const bool too_long = end - begin_ >= head_limit_;
-      if (step == Step::kNeedMore && too_long) return bad_head_size();
+      // Beast waits for the head's end before it looks at a line end again.
+      const bool undecided = step == Step::kNeedMore || fault_.error == api::kVersion;
+      if (undecided && has_bare_line_end(buffer, end)) {
+        fault_ = {api::kBadRequest, "a line of the request's head does not end in CR LF"};
+        return Step::kBad;
+      }
+      if (step == Step::kNeedMore && end - begin_ >= head_limit_) return bad_head_size();
       return step;
     }
     in_body_ = true;
@@ -236,6 +242,20 @@ RequestParser::Step RequestParser::feed(char* buffer, std::size_t& position, std
     return Step::kHead;
   }
   return put(buffer, position, end);
+}
+
+bool RequestParser::has_bare_line_end(const char* buffer, std::size_t end) {
+  checked_ = std::max(checked_, begin_);
+  for (std::size_t& i = checked_; i < end; ++i) {
+    if (buffer[i] == '\r') {
+      if (i + 1 == end) return false;
+      if (buffer[i + 1] != '\n') return true;
+      ++i;
+    } else if (buffer[i] == '\n') {
+      return true;
+    }
+  }
+  return false;
 }
 
 // One put() at least; goes on while there are bytes and nothing to tell.

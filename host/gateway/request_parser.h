@@ -86,6 +86,7 @@ class RequestParser {
   class Reader;
 
   Step put(char* buffer, std::size_t& position, std::size_t end);
+  bool has_bare_line_end(const char* buffer, std::size_t end);
   void hide_what_connection_names(const char* buffer);
   Step bad(const boost::system::error_code&);
   Step bad_head_size();
@@ -97,6 +98,7 @@ class RequestParser {
   Slice method_, target_;
   std::optional<std::uint64_t> content_length_;
   std::size_t begin_ = 0, head_end_ = 0;
+  std::size_t checked_ = 0;  // no line before it ends badly
   Fault fault_;
   std::uint8_t version_ = 0;
   std::uint8_t hosts_ = 0;

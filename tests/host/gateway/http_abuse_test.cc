@@ -34,7 +34,7 @@ std::vector<Case> refused_requests() {
       {"target_with_control", "GET /a\x01z HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"relative_target", "GET models/echo HTTP/1.1\r\nHost: x\r\n\r\n", 400},
       {"connect", "CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-      {"bare_lf", "GET / HTTP/1.1\nHost: x\n\n", 505},
+      {"bare_lf", "GET / HTTP/1.1\nHost: x\n\n", 400},
       {"bare_lf_in_head", "GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400},
       {"bare_cr_in_value", "GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", 400},
       {"nul_in_value", "GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n"s, 400},
