@@ -6,35 +6,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "host/domain/json_text.h"
+
 namespace tenon::gateway {
-namespace {
-
-// Length of the UTF-8 sequence at the beginning of the text; 0 when it is none.
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (lead == 0xE0 && byte(1) < 0xA0) return 0;   // overlong
-    if (lead == 0xED && byte(1) >= 0xA0) return 0;  // a surrogate
-    return 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if (lead == 0xF0 && byte(1) < 0x90) return 0;
-    if (lead == 0xF4 && byte(1) >= 0x90) return 0;
-    return 4;
-  }
-  return 0;
-}
-
-}  // namespace
-
 ErrorAnswer error_answer(const ApiError& error, std::string_view message) {
   ErrorAnswer answer;
   answer.code = error.code;
@@ -54,24 +28,6 @@ ErrorAnswer error_answer(const lifecycle::Refusal& refusal) {
   answer.load_done = refusal.load_done;
   answer.load_stage = refusal.load_stage;
   return answer;
-}
-
-void append_json_escaped(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_sequence(text);
-    const char c = text[0];
-    if (length == 0) {
-      out.append("\\ufffd");
-    } else if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out.append(text.substr(0, length));
-    }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
 }
 
 std::string error_body(const ErrorAnswer& answer, std::string_view request_id,

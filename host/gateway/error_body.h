@@ -31,7 +31,4 @@ ErrorAnswer error_answer(const lifecycle::Refusal&);
 std::string error_body(const ErrorAnswer&, std::string_view request_id,
                        std::chrono::system_clock::time_point now);
 
-// Text as the inside of a JSON string; bytes that are no UTF-8 become U+FFFD.
-void append_json_escaped(std::string& out, std::string_view text);
-
 }  // namespace tenon::gateway

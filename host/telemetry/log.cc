@@ -9,6 +9,8 @@
 #include <cmath>
 #include <mutex>
 
+#include "host/domain/json_text.h"
+
 namespace tenon::log {
 
 std::atomic<LogLevel> least_level = LogLevel::kInfo;
@@ -49,52 +51,9 @@ void append(Buffer& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
 }
 
-// The length of the UTF-8 sequence that begins here; 0 when it is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  std::size_t size = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (first > 0xF4 || size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  if (size >= 3) {  // overlong forms, surrogates, beyond U+10FFFF
-    const unsigned char second = byte(1);
-    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-        (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
-      return 0;
-    }
-  }
-  return size;
-}
-
-// Valid inside JSON's quotes whatever the bytes are; text lines use the same escapes.
-void append_escaped(Buffer& out, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = sequence_length(text);
-    const char c = text[0];
-    if (size == 0) {
-      append(out, "\\ufffd");
-    } else if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (c == '\n') {
-      append(out, "\\n");
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      fmt::format_to(fmt::appender(out), "\\u{:04x}", static_cast<unsigned>(c));
-    } else if (size == 2 && c == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0) {
-      // C1 controls: terminals obey them too.
-      fmt::format_to(fmt::appender(out), "\\u{:04x}", static_cast<unsigned char>(text[1]));
-    } else {
-      append(out, text.substr(0, size));
-    }
-    text.remove_prefix(size == 0 ? 1 : size);
-  }
-}
-
 void append_quoted(Buffer& out, std::string_view text) {
   out.push_back('"');
-  append_escaped(out, text);
+  append_json_escaped(out, text);
   out.push_back('"');
 }
 
@@ -153,7 +112,7 @@ void append_time(Buffer& out) {
 void append_text(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
   append_time(out);
   fmt::format_to(fmt::appender(out), " {:5} ", name_of(level));
-  append_escaped(out, event);
+  append_json_escaped(out, event);
   for (const Field& field : fields) {
     fmt::format_to(fmt::appender(out), " {}=", field.name());
     std::visit(AppendValue{out, LogFormat::kText}, field.value());

@@ -95,6 +95,13 @@ TEST(ModelsJsonTest, ShowsAllThatIsKnown) {
   EXPECT_EQ(model.at("lastColdStart").at("at").as_string(), "1970-01-01T00:00:00.000Z");
 }
 
+TEST(ModelsJsonTest, ForeignBytesInAMessageLeaveItValid) {
+  lifecycle::DeploymentStatus status;
+  status.last_error = std::string("caf\xC3\xA9 \xFF\x01\xC2\x9B");
+  const auto model = boost::json::parse(models_json({&status, 1})).at("models").at(0);
+  EXPECT_EQ(model.at("lastError").as_string(), "caf\xC3\xA9 \xEF\xBF\xBD\x01\xC2\x9B");
+}
+
 TEST(ModelsJsonTest, AtRestThereIsNothingToShow) {
   lifecycle::DeploymentStatus status;
   const auto model = boost::json::parse(models_json({&status, 1})).at("models").at(0);
