@@ -49,6 +49,7 @@ class Connection:
         size = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
         while len(body) < size:
             body += self.socket.recv(1 << 16)
+        self.head = head
         return int(head.split(b" ", 2)[1]), body
 
     def ask(self, path, body=b"", method="POST"):
@@ -339,8 +340,8 @@ def warm(bare):
 def count_tokens(connection, bodies):
     counts = []
     for body in bodies:
-        answer = connection.ask("/default/models/minilm/tokenize", body)
-        counts.append(min(256, len(json.loads(answer)[0])))
+        connection.ask("/default/models/minilm/embed", body)
+        counts.append(int(re.search(rb"(?i)x-compute-tokens: *(\d+)", connection.head)[1]))
     return counts
 
 
