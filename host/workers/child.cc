@@ -104,7 +104,31 @@ void Child::claim(pid_t pid) {
   pid_ = pid;
   pidfd_.assign(fd);
   if (kill_wanted_) kill();
+  join_group();
   watch_end();
+}
+
+void Child::confine(std::unique_ptr<MemoryGroup> group) {
+  group_ = std::move(group);
+  join_group();
+}
+
+void Child::join_group() {
+  if (pid_ == 0 || !group_) return;
+  group_->attach(pid_, [weak = weak_from_this()](bool done) {
+    if (const auto self = weak.lock()) self->confined_ = done;
+  });
+}
+
+bool Child::is_confined() {
+  if (!confined_ || !pidfd_.is_open()) return false;
+  siginfo_t info{};
+  const auto fd = static_cast<id_t>(pidfd_.native_handle());
+  return ::waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+}
+
+void Child::repeat_hello() {
+  if (handler_ != nullptr) handler_->on_message(message::Hello{});
 }
 
 void Child::watch_end() {
@@ -176,7 +200,7 @@ void Child::forget() {
   channel_.close();
 }
 
-void Child::ended(const ExitStatus& status) {
+void Child::ended(ExitStatus status) {
   // What it said before it ended comes first.
   const auto self = shared_from_this();
   Packet packet;
@@ -187,6 +211,10 @@ void Child::ended(const ExitStatus& status) {
   }
   boost::system::error_code ignored;
   readable_.close(ignored);
+  if (const auto limit = group_ ? group_->exceeded() : std::nullopt) {
+    status.text = "killed: over its memory limit of " + std::to_string(*limit) + " bytes";
+  }
+  group_.reset();
   if (Handler* handler = std::exchange(handler_, nullptr)) handler->on_exit(status);
 }
 

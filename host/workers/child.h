@@ -11,6 +11,7 @@
 #include "host/domain/error.h"
 #include "host/workers/channel.h"
 #include "host/workers/descriptor.h"
+#include "host/workers/memory_group.h"
 #include "host/workers/messages.h"
 
 namespace tenon::workers {
@@ -18,7 +19,7 @@ namespace tenon::workers {
 // How a process of ours ended.
 struct ExitStatus {
   bool clean = false;  // exit(0)
-  std::string text;    // "killed by signal 11 (Segmentation fault)"
+  std::string text;    // "killed by signal 11 (Segmentation fault)", "killed: over its memory …"
 };
 
 // A process of the host's with its control channel: spawned by it, or forked by a template and
@@ -47,6 +48,15 @@ class Child : public std::enable_shared_from_this<Child> {
 
   // Watches this process, if it is a child of ours and none is watched yet.
   void claim(pid_t);
+  // It goes into this group as soon as it is known, and the group with it.
+  void confine(std::unique_ptr<MemoryGroup>);
+  // The process runs, and in its group.
+  bool is_confined();
+  MemoryGroup* group() const { return group_.get(); }
+  // From now on another handler is called.
+  void hand_to(Handler& handler) { handler_ = &handler; }
+  // Repeats what a process that was handed on has said already.
+  void repeat_hello();
   bool send(const message::ToProcess&, std::span<const int> fds = {});
   void kill();
   // No more calls to the handler; the process is killed and still reaped.
@@ -59,7 +69,8 @@ class Child : public std::enable_shared_from_this<Child> {
   void listen();
   void receive();
   void watch_end();
-  void ended(const ExitStatus&);
+  void join_group();
+  void ended(ExitStatus);
 
   Channel channel_;
   boost::asio::posix::stream_descriptor readable_;  // the channel's descriptor, a duplicate
@@ -67,6 +78,8 @@ class Child : public std::enable_shared_from_this<Child> {
   Handler* handler_;
   pid_t pid_ = 0;
   bool kill_wanted_ = false;
+  std::unique_ptr<MemoryGroup> group_;
+  bool confined_ = false;
 };
 
 }  // namespace tenon::workers

@@ -59,6 +59,33 @@ Descriptor make_nowhere() {
   return folder;
 }
 
+// A fork that waits in its memory group for a replica to become.
+class Spare final : public Child::Handler {
+ public:
+  ~Spare() { drop(); }
+  bool is_wanted() const { return !child_; }
+  void set(std::shared_ptr<Child> child) { child_ = std::move(child); }
+  // The process, if it is ready.
+  std::shared_ptr<Child> take() { return greeted_ && child_->is_confined() ? release() : nullptr; }
+  void drop() {
+    if (const auto child = release()) child->forget();
+  }
+
+ private:
+  std::shared_ptr<Child> release() {
+    greeted_ = false;
+    return std::exchange(child_, nullptr);
+  }
+  void on_message(message::ToHost&& message) override {
+    greeted_ |= std::holds_alternative<message::Hello>(message);
+  }
+  void on_garbage(const Error&) override { drop(); }
+  void on_exit(const ExitStatus&) override { release(); }
+
+  std::shared_ptr<Child> child_;
+  bool greeted_ = false;
+};
+
 }  // namespace
 
 // What is known of one plugin's processes.
@@ -84,6 +111,7 @@ class Templates::Entry final : public Child::Handler {
 
   void start(Wanted wanted) {
     used_ = Clock::now();
+    wants_spare_ |= wanted.memory_bytes != 0;
     // A template's view of the files is fixed when it starts.
     if (state_ == State::kNone) readable_ = widest(wanted.model_path);
     if (state_ != State::kPlain && !lies_in(wanted.model_path, readable_)) {
@@ -115,10 +143,26 @@ class Templates::Entry final : public Child::Handler {
     child_->send(open_message(plugin_, grant_, owner_.options_.sandbox, readable_), {&nowhere, 1});
   }
 
+  void make_spare() {
+    if (state_ != State::kReady || !wants_spare_ || !spare_.is_wanted()) return;
+    auto group = owner_.groups_ ? owner_.groups_->make(0) : nullptr;
+    if (!group) return;
+    auto expected = Child::expect(owner_.loops_.control(), spare_);
+    if (!expected) return;
+    expected->first->confine(std::move(group));
+    const int end = expected->second.fd();
+    if (!child_->send(message::Fork{}, {&end, 1})) {
+      expected->first->forget();
+      return;
+    }
+    forking_.push_back({{}, expected->first});
+    spare_.set(std::move(expected->first));
+  }
+
  private:
   enum class State : std::uint8_t { kNone, kStarting, kReady, kPlain };
   struct Forking {
-    Wanted wanted;
+    std::optional<Wanted> wanted;  // none: it will be the spare
     std::shared_ptr<Child> child;
   };
 
@@ -130,12 +174,28 @@ class Templates::Entry final : public Child::Handler {
     return folders;
   }
 
+  bool give_spare(const Wanted& wanted) {
+    if (wanted.memory_bytes == 0) return false;
+    const auto child = spare_.take();
+    if (!child) return false;
+    if (!child->group()->limit(wanted.memory_bytes)) {
+      child->forget();
+      return false;
+    }
+    child->hand_to(*wanted.handler);
+    wanted.take(Started{child, true});
+    child->repeat_hello();
+    return true;
+  }
+
   void fork(Wanted wanted) {
+    if (give_spare(wanted)) return;
     auto expected = Child::expect(owner_.loops_.control(), *wanted.handler);
     if (!expected) {
       owner_.refuse(std::move(wanted), expected.error());
       return;
     }
+    owner_.limit_memory(*expected->first, wanted);
     const int end = expected->second.fd();
     if (!child_->send(message::Fork{}, {&end, 1})) {
       expected->first->forget();
@@ -162,9 +222,15 @@ class Templates::Entry final : public Child::Handler {
     if (state_ != State::kStarting) return;
     std::string parts;
     for (const auto& part : opened.sandbox) parts += (parts.empty() ? "" : ", ") + printable(part);
+    std::vector<std::string> missing = opened.missing;
+    if (owner_.groups_) {
+      const auto& part = owner_.groups_->part();
+      parts += ", " + part.value_or("memory limit by RLIMIT_DATA");
+      if (!part) missing.push_back(part.error().message);
+    }
     log::info("plugin opened",
               {{"plugin", plugin_.id}, {"pid", child_->pid()}, {"sandbox", parts}});
-    for (const auto& part : opened.missing) {
+    for (const auto& part : missing) {
       log::warn("sandbox part missing", {{"plugin", plugin_.id}, {"part", printable(part)}});
     }
     auto waiting = std::exchange(waiting_, {});
@@ -186,8 +252,9 @@ class Templates::Entry final : public Child::Handler {
     log::warn("template does not fork",
               {{"plugin", plugin_.id}, {"reason", printable(forked.reason)}});
     become_plain();
+    if (!first.wanted) return;
     first.child->forget();
-    owner_.spawn_plain(*this, first.wanted);
+    owner_.spawn_plain(*this, *first.wanted);
   }
 
   void on_failed(const message::Failed& failed) {
@@ -202,6 +269,7 @@ class Templates::Entry final : public Child::Handler {
 
   void on_exit(const ExitStatus& status) override {
     child_.reset();
+    spare_.drop();
     if (state_ != State::kPlain) {
       log::info("template ended", {{"plugin", plugin_.id}, {"how", status.text}});
       state_ = State::kNone;
@@ -210,14 +278,15 @@ class Templates::Entry final : public Child::Handler {
                   "plugin '" + plugin_.id + "' ended while it was opened: " + status.text, true});
     // Those that it did not come to fork any more are started without it.
     for (Forking& left : std::exchange(forking_, {})) {
-      if (left.child->pid() != 0) continue;
+      if (left.child->pid() != 0 || !left.wanted) continue;
       left.child->forget();
-      owner_.spawn_plain(*this, std::move(left.wanted));
+      owner_.spawn_plain(*this, std::move(*left.wanted));
     }
   }
 
   void become_plain() {
     state_ = State::kPlain;
+    spare_.drop();
     if (child_) child_->kill();
   }
 
@@ -234,13 +303,20 @@ class Templates::Entry final : public Child::Handler {
   std::shared_ptr<Child> child_;
   std::vector<Wanted> waiting_;  // for the template
   std::deque<Forking> forking_;  // asked for, not yet told
+  Spare spare_;
+  bool wants_spare_ = false;  // somebody wanted a memory limit
   Clock::time_point used_ = Clock::now();
 };
 
 Templates::Templates(EventLoops& loops, ProcessOptions options)
-    : loops_(loops), options_(std::move(options)), nowhere_(make_nowhere()) {}
+    : loops_(loops),
+      options_(std::move(options)),
+      groups_(options_.sandbox ? std::make_shared<MemoryGroups>(loops.control()) : nullptr),
+      nowhere_(make_nowhere()) {}
 
-Templates::~Templates() = default;
+Templates::~Templates() {
+  clear();
+}
 
 std::string ProcessOptions::cache_folder(const plugins::Manifest& plugin) const {
   return data.empty() ? "" : data + "/cache/" + plugin.id;
@@ -254,7 +330,8 @@ std::vector<std::string> ProcessOptions::readable_for(const plugins::Manifest& p
 }
 
 void Templates::start(const plugins::Manifest& plugin, const PluginGrant& grant,
-                      const std::string& model_path, Child::Handler& handler, Take take) {
+                      const std::string& model_path, std::uint64_t memory_bytes,
+                      Child::Handler& handler, Take take) {
   const std::string key = key_of(plugin, grant);
   auto& entry = entries_[key];
   if (!options_.data.empty()) {  // before a process is confined to what exists
@@ -262,7 +339,7 @@ void Templates::start(const plugins::Manifest& plugin, const PluginGrant& grant,
     fs::create_directories(options_.cache_folder(plugin), ignored);
   }
   if (!entry) entry = std::make_shared<Entry>(*this, key, plugin, grant);
-  entry->start({&handler, std::move(take), model_path});
+  entry->start({&handler, std::move(take), model_path, memory_bytes});
 }
 
 void Templates::spawn_plain(Entry& entry, Wanted wanted) {
@@ -271,6 +348,7 @@ void Templates::spawn_plain(Entry& entry, Wanted wanted) {
     refuse(std::move(wanted), child.error());
     return;
   }
+  limit_memory(**child, wanted);
   const int nowhere = nowhere_.get();
   const auto readable = options_.readable_for(entry.plugin(), wanted.model_path);
   (*child)->send(open_message(entry.plugin(), entry.grant(), options_.sandbox, readable),
@@ -284,14 +362,21 @@ void Templates::refuse(Wanted wanted, Error error) {
   });
 }
 
+void Templates::limit_memory(Child& child, const Wanted& wanted) {
+  if (!groups_ || wanted.memory_bytes == 0) return;
+  if (auto group = groups_->make(wanted.memory_bytes)) child.confine(std::move(group));
+}
+
 void Templates::tick() {
   const auto since = Clock::now() - options_.template_idle;
   for (const auto& [key, entry] : entries_) entry->end_if_hung(Clock::now() - kOpenLimit);
   std::erase_if(entries_, [since](const auto& item) { return item.second->is_idle(since); });
+  for (const auto& [key, entry] : entries_) entry->make_spare();
 }
 
 void Templates::clear() {
   entries_.clear();
+  if (groups_) groups_->close();
 }
 
 }  // namespace tenon::workers

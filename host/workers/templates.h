@@ -29,7 +29,10 @@ struct ProcessOptions {
 };
 
 // Processes with a plugin already open. For a fork-safe plugin one template waits and others are
-// forked from it; other plugins get a new process each time. [control]
+// forked from it; other plugins get a new process each time. A process with a memory limit goes
+// into a control group; as moving it there takes longer than a cold start, a template keeps one
+// spare fork that is in its group already, and only where that is taken the next is moved while it
+// starts. [control]
 class Templates : public std::enable_shared_from_this<Templates> {
  public:
   // A process that takes a start or an estimate message now.
@@ -44,9 +47,10 @@ class Templates : public std::enable_shared_from_this<Templates> {
   Templates(EventLoops& loops, ProcessOptions options);
   ~Templates();
 
+  // memory_bytes: the most that the process may use; 0: not limited.
   void start(const plugins::Manifest&, const PluginGrant&, const std::string& model_path,
-             Child::Handler&, Take);
-  // Ends templates that nobody used for long.
+             std::uint64_t memory_bytes, Child::Handler&, Take);
+  // Ends templates that nobody used for long, and makes spare forks.
   void tick();
   bool is_empty() const { return entries_.empty(); }
   void clear();
@@ -56,14 +60,17 @@ class Templates : public std::enable_shared_from_this<Templates> {
     Child::Handler* handler;
     Take take;
     std::string model_path;
+    std::uint64_t memory_bytes = 0;
   };
   class Entry;
 
   void spawn_plain(Entry&, Wanted);
   void refuse(Wanted, Error);
+  void limit_memory(Child&, const Wanted&);
 
   EventLoops& loops_;
   const ProcessOptions options_;
+  std::shared_ptr<MemoryGroups> groups_;  // none without a sandbox
   Descriptor nowhere_;  // an empty folder without a name: the processes' working directory
   std::map<std::string, std::shared_ptr<Entry>> entries_;
 };

@@ -24,8 +24,9 @@ struct Waiting : tenon::workers::ReplicaObserver {
 
 }  // namespace
 
-// Arguments: build folder, model folder.
-int main(int, char** argv) {
+// Arguments: build folder, model folder, and, if it shall be limited, the replica's memory in
+// bytes.
+int main(int argc, char** argv) {
   using namespace tenon;
   EventLoops loops(1);
   workers::LauncherOptions options;
@@ -41,6 +42,7 @@ int main(int, char** argv) {
     spec.plugin.library = std::string(argv[1]) + "/plugins/echo/tenon_echo.so";
     spec.model_name = "echo";
     spec.model_path = argv[2];
+    if (argc > 3) spec.lease.memory_bytes = std::stoull(argv[3]);
     observer.replica = launcher.launch(spec, observer);
   });
   ::pause();

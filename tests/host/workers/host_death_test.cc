@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "host/workers/memory_group.h"
+
 namespace {
 
 std::string build_dir() {
@@ -40,6 +42,65 @@ std::vector<int> children_of(int parent) {
   }
   ::closedir(dir);
   return out;
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The memory groups that a host's folders name, by its process id.
+std::vector<std::filesystem::path> groups_of(int host) {
+  std::vector<std::filesystem::path> out;
+  const auto place = tenon::workers::find_group_place(text_of("/proc/self/mountinfo"),
+                                                      text_of("/proc/self/cgroup"));
+  std::error_code ignored;
+  if (!place) return out;
+  for (const auto& entry : std::filesystem::directory_iterator(place->folder, ignored)) {
+    if (entry.path().filename().string().starts_with("tenon-" + std::to_string(host) + "-")) {
+      out.push_back(entry.path());
+    }
+  }
+  return out;
+}
+
+// A host with a limited worker that is killed; its process id.
+int run_and_kill(const std::string& model, bool groups_offered) {
+  FILE* host = ::popen(("exec 2>/dev/null; echo $$ && exec " + build_dir() + "/tests/brief_host " +
+                        build_dir() + " " + model + " 268435456")
+                           .c_str(),
+                       "r");
+  int host_pid = 0;
+  int worker = 0;
+  EXPECT_EQ(std::fscanf(host, "%d %d", &host_pid, &worker), 2);
+  EXPECT_NE(worker, 0);
+  std::vector<int> watches;
+  for (const int pid : children_of(host_pid)) {
+    watches.push_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  }
+  EXPECT_EQ(groups_of(host_pid).empty(), !groups_offered);
+  ::kill(host_pid, SIGKILL);
+  ::pclose(host);
+  for (const int watch : watches) {
+    pollfd ended{watch, POLLIN, 0};
+    EXPECT_EQ(::poll(&ended, 1, 60'000), 1) << "a process outlives the host";
+    ::close(watch);
+  }
+  return host_pid;
+}
+
+TEST(HostDeathTest, TheNextHostRemovesItsMemoryGroups) {
+  const std::string model = build_dir() + "/tests/host-death-groups-" + std::to_string(::getpid());
+  std::filesystem::create_directories(model);
+  boost::asio::io_context control;
+  const auto offered = std::make_shared<tenon::workers::MemoryGroups>(control)->part();
+  const int first = run_and_kill(model, offered.has_value());
+  const int second = run_and_kill(model, offered.has_value());
+  EXPECT_TRUE(groups_of(first).empty());
+  std::make_shared<tenon::workers::MemoryGroups>(control)->close();
+  EXPECT_TRUE(groups_of(second).empty());
+  if (!offered) EXPECT_NE(offered.error().message.find("RLIMIT_DATA"), std::string::npos);
+  std::filesystem::remove_all(model);
 }
 
 TEST(HostDeathTest, TakesWorkersAndTemplatesAlong) {

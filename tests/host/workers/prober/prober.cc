@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <string>
@@ -91,6 +92,15 @@ const std::map<std::string, std::function<int(const std::string&)>> kAttempts = 
        void* at = ::mmap(nullptr, std::stoull(bytes), PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
        return at == MAP_FAILED ? errno : 0;
+     }},
+    {"/eat",
+     [](auto& bytes) {
+       const std::size_t size = std::stoull(bytes);
+       void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+       if (at == MAP_FAILED) return errno;
+       std::memset(at, 1, size);
+       ::munmap(at, size);
+       return 0;
      }},
 };
 
