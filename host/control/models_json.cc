@@ -1,12 +1,11 @@
 #include "host/control/models_json.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <iterator>
 
 #include "host/domain/json_text.h"
+#include "host/domain/moment.h"
 
 namespace tenon::control {
 namespace {
@@ -62,15 +61,9 @@ double milliseconds_of(std::chrono::nanoseconds time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
 
-std::string moment(std::chrono::system_clock::time_point when) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(when);
-  return fmt::format("{:%FT%T}.{:03}Z", seconds,
-                     std::chrono::floor<std::chrono::milliseconds>(when - seconds).count());
-}
-
 void write_cold_start(Writer& out, const lifecycle::ColdStart& cold) {
   out.open("lastColdStart");
-  out.text("at", moment(cold.when));
+  out.text("at", utc_text(cold.when));
   out.real("totalMs", milliseconds_of(cold.total));
   out.number("fromTemplate", cold.from_template);
   out.open("stages");

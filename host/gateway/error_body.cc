@@ -1,12 +1,12 @@
 #include "host/gateway/error_body.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include "host/domain/json_text.h"
+#include "host/domain/moment.h"
 
 namespace tenon::gateway {
 ErrorAnswer error_answer(const ApiError& error, std::string_view message) {
@@ -39,9 +39,7 @@ std::string error_body(const ErrorAnswer& answer, std::string_view request_id,
   fmt::format_to(std::back_inserter(body), R"(","status":{},"retryable":{})", answer.status,
                  answer.retryable);
   if (answer.origin == Origin::kPlatform) body.append(R"(,"origin":"platform")");
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
-  fmt::format_to(std::back_inserter(body), R"(,"timestamp":"{:%FT%T}.{:03}Z","requestId":")",
-                 seconds, std::chrono::floor<std::chrono::milliseconds>(now - seconds).count());
+  body.append(",\"timestamp\":\"").append(utc_text(now)).append("\",\"requestId\":\"");
   append_json_escaped(body, request_id);
   body.push_back('"');
   if (answer.load_done >= 0) {

@@ -1,6 +1,5 @@
 #include "host/telemetry/log.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -10,6 +9,7 @@
 #include <mutex>
 
 #include "host/domain/json_text.h"
+#include "host/domain/moment.h"
 
 namespace tenon::log {
 
@@ -101,16 +101,8 @@ std::string_view name_of(LogLevel level) {
   return "error";
 }
 
-void append_time(Buffer& out) {
-  const auto now = std::chrono::system_clock::now();
-  const auto second = std::chrono::floor<std::chrono::seconds>(now);
-  const auto milli = std::chrono::duration_cast<std::chrono::milliseconds>(now - second).count();
-  const auto utc = fmt::gmtime(std::chrono::system_clock::to_time_t(second));
-  fmt::format_to(fmt::appender(out), "{:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc, milli);
-}
-
 void append_text(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
-  append_time(out);
+  append(out, utc_text(std::chrono::system_clock::now()));
   fmt::format_to(fmt::appender(out), " {:5} ", name_of(level));
   append_json_escaped(out, event);
   for (const Field& field : fields) {
@@ -121,7 +113,7 @@ void append_text(Buffer& out, LogLevel level, std::string_view event, Fields fie
 
 void append_json(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
   append(out, "{\"time\":\"");
-  append_time(out);
+  append(out, utc_text(std::chrono::system_clock::now()));
   fmt::format_to(fmt::appender(out), "\",\"level\":\"{}\",\"event\":", name_of(level));
   append_quoted(out, event);
   for (const Field& field : fields) {

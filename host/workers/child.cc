@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "host/telemetry/log.h"
+
 namespace tenon::workers {
 namespace {
 
@@ -115,8 +117,14 @@ void Child::confine(std::unique_ptr<MemoryGroup> group) {
 
 void Child::join_group() {
   if (pid_ == 0 || !group_) return;
-  group_->attach(pid_, [weak = weak_from_this()](bool done) {
-    if (const auto self = weak.lock()) self->confined_ = done;
+  group_->attach(pid_, [weak = weak_from_this()](const Result<void>& done) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->confined_ = done.has_value();
+    // One that has ended meanwhile needs no limit.
+    if (done || !self->pidfd_.is_open()) return;
+    log::warn("worker without its memory limit",
+              {{"pid", self->pid_}, {"error", done.error().message}});
   });
 }
 

@@ -145,12 +145,12 @@ std::optional<std::uint64_t> MemoryGroup::exceeded() const {
   return std::nullopt;
 }
 
-void MemoryGroup::attach(pid_t pid, std::function<void(bool)> done) {
+void MemoryGroup::attach(pid_t pid, std::function<void(Result<void>)> done) {
   if (!groups_->attaching_) return;
   asio::post(*groups_->attaching_, [&control = groups_->control_, file = folder_ + "/cgroup.procs",
                                     pid, done = std::move(done)]() mutable {
-    const bool moved = write_to(file, std::to_string(pid)).has_value();
-    asio::post(control, [done = std::move(done), moved] { done(moved); });
+    auto moved = write_to(file, std::to_string(pid));
+    asio::post(control, [done = std::move(done), moved = std::move(moved)] { done(moved); });
   });
 }
 

@@ -39,7 +39,7 @@ class MemoryGroup {
   std::optional<std::uint64_t> exceeded() const;
   // Moves a process in, on a thread beside: that write takes the kernel up to 20 ms. `done` comes
   // on the control loop.
-  void attach(pid_t, std::function<void(bool)> done);
+  void attach(pid_t, std::function<void(Result<void>)> done);
 
  private:
   const std::shared_ptr<MemoryGroups> groups_;

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "tests/host/workers/fixture.h"
+#include "tests/host/workers/processes.h"
 
 namespace tenon::workers {
 namespace {
@@ -39,25 +40,10 @@ std::size_t open_descriptors() {
   return n;
 }
 
-// The parent of a process, by /proc; 0 when it is gone.
-int parent_of(int pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string word; status >> word;) {
-    int parent = 0;
-    if (word == "PPid:" && status >> parent) return parent;
-  }
-  return 0;
-}
-
 // Children of ours that hold a plugin, other than this one.
 std::vector<int> children_but(int pid) {
-  std::vector<int> out;
-  DIR* dir = ::opendir("/proc");
-  while (const dirent* entry = ::readdir(dir)) {
-    const int other = std::atoi(entry->d_name);
-    if (other > 0 && other != pid && parent_of(other) == ::getpid()) out.push_back(other);
-  }
-  ::closedir(dir);
+  std::vector<int> out = children_of(::getpid());
+  std::erase(out, pid);
   return out;
 }
 

@@ -1,5 +1,4 @@
 // Nothing outlives the host, and the worker stays small in what it links.
-#include <dirent.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -16,32 +15,15 @@
 #include <vector>
 
 #include "host/workers/memory_group.h"
+#include "tests/host/workers/processes.h"
 
 namespace {
+
+using tenon::workers::children_of;
 
 std::string build_dir() {
   const char* dir = std::getenv("TENON_BUILD_DIR");
   return dir == nullptr ? "." : dir;
-}
-
-int parent_of(int pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string word; status >> word;) {
-    int parent = 0;
-    if (word == "PPid:" && status >> parent) return parent;
-  }
-  return 0;
-}
-
-std::vector<int> children_of(int parent) {
-  std::vector<int> out;
-  DIR* dir = ::opendir("/proc");
-  while (const dirent* entry = ::readdir(dir)) {
-    const int pid = std::atoi(entry->d_name);
-    if (pid > 0 && parent_of(pid) == parent) out.push_back(pid);
-  }
-  ::closedir(dir);
-  return out;
 }
 
 std::string text_of(const std::string& path) {

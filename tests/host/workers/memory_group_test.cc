@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "tests/host/workers/fixture.h"
@@ -127,6 +128,21 @@ TEST_F(MemoryGroupTest, TheNextReplicaIsAForkThatIsInItsGroupAlready) {
   });
   EXPECT_TRUE(met);
   stop(*first, first_observer);
+}
+
+TEST(MemoryGroupsTest, SayWhyAProcessCannotBeMovedIn) {
+  boost::asio::io_context control;
+  const auto groups = std::make_shared<MemoryGroups>(control);
+  const auto group = groups->make(kLimit);
+  EXPECT_EQ(group != nullptr, groups->part().has_value());
+  if (!group) return;
+  std::optional<Result<void>> moved;
+  group->attach(1 << 30, [&](const Result<void>& done) { moved = done; });  // beyond every pid
+  groups->close();
+  control.run();
+  ASSERT_TRUE(moved.has_value());
+  ASSERT_FALSE(*moved);
+  EXPECT_THAT(moved->error().message, HasSubstr("cgroup.procs"));
 }
 
 TEST(MemoryGroupsTest, LeaveNothingBehind) {

@@ -211,8 +211,6 @@ bool handle(tenon_instance& self, const tenon_request& request) {
     tenon_error error{};
     failed(&error, "the instance says itself that it is broken");
     self.host().fault(self.host().host, &self, &error);
-  } else if (sin == "accept_too_many") {
-    self.send(id, 200, body, true);
   } else {
     self.send(id, 200, body, true);
   }
