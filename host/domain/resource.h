@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// What the control plane keeps, whatever it is.
+namespace tenon {
+
+enum class Kind : std::uint8_t {
+  kWorkspace,  // of the host as a whole, as a location is: their workspace is ""
+  kLocation,
+  kEnvironment,
+  kPolicy,
+  kModel,
+  kDeployment,
+};
+std::string_view to_string(Kind);  // "deployment"
+
+struct ResourceKey {
+  Kind kind = Kind::kDeployment;
+  std::string workspace;
+  std::string name;         // of a deployment: its model's
+  std::string environment;  // of a deployment, else ""
+
+  auto operator<=>(const ResourceKey&) const = default;
+};
+std::string to_string(const ResourceKey&);  // "deployment default/minilm@production"
+
+// One resource as it is stored. `version` grows by one with each change of the store as a whole, so
+// it orders changes and names a state: who read version 7 may change it only while it is 7.
+struct Resource {
+  ResourceKey key;
+  std::uint64_t version = 0;
+  std::string managed_by;  // "api", or "file:PATH" of the manifest that holds it
+  std::string created_by, updated_by;
+  std::chrono::system_clock::time_point created_at{}, updated_at{};
+  std::string document;  // the spec as JSON, in the names that manifests use
+
+  bool operator==(const Resource&) const = default;
+};
+
+}  // namespace tenon
