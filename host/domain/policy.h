@@ -31,9 +31,9 @@ struct MaxTokens {
 struct Policy {
   std::string name;
   PolicyType type = PolicyType::kLocation;
-  std::vector<LocationRef> locations;
-  std::vector<Flavor> flavors;
-  MaxTokens max_tokens;
+  std::vector<LocationRef> locations{};
+  std::vector<Flavor> flavors{};
+  MaxTokens max_tokens{};
 
   bool operator==(const Policy&) const = default;
 };
