@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/config/toml_reader.h"
+#include "host/config/document.h"
 #include "host/domain/host_spec.h"
 #include "host/plugins/manifest.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "host/config/config.h"
-#include "host/config/toml_reader.h"
+#include "host/config/document.h"
 
 // The parts of read_config(), by table.
 namespace tenon::config {

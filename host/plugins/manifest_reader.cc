@@ -7,7 +7,7 @@
 #include <charconv>
 #include <filesystem>
 
-#include "host/config/toml_reader.h"
+#include "host/config/document.h"
 #include "host/domain/deployment.h"
 
 namespace tenon::plugins {

@@ -1,4 +1,4 @@
-#include "host/config/toml_reader.h"
+#include "host/config/document.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ std::string problems_of(std::string_view text, const std::function<void(Table&)>
   return problems.text();
 }
 
-TEST(TomlReader, ReadsEveryType) {
+TEST(Document, ReadsEveryType) {
   const auto found = problems_of(
       "s = 'text'\nb = true\ni = -3\nd = \"1.5s\"\nz = '2KiB'\nl = ['a', 'b']\nw = 'json'\n"
       "f = 0.25\n[t]\nx = 1\n[[a]]\ny = 1\n[[a]]\ny = 2\n",
@@ -49,7 +49,7 @@ TEST(TomlReader, ReadsEveryType) {
   EXPECT_EQ(found, "");
 }
 
-TEST(TomlReader, AbsentKeysAreNothing) {
+TEST(Document, AbsentKeysAreNothing) {
   EXPECT_EQ(problems_of("",
                         [](Table& root) {
                           EXPECT_FALSE(root.string("s"));
@@ -66,7 +66,7 @@ TEST(TomlReader, AbsentKeysAreNothing) {
             "");
 }
 
-TEST(TomlReader, WrongTypesNameBoth) {
+TEST(Document, WrongTypesNameBoth) {
   EXPECT_EQ(problems_of("s = 1\nb = 'x'\ni = 1.5\nd = 30\nz = 12\nl = 'x'\nt = []\na = {}\n",
                         [](Table& root) {
                           root.string("s");
@@ -88,7 +88,7 @@ TEST(TomlReader, WrongTypesNameBoth) {
             "f.toml:8:5: 'a' must be tables, each under [[a]], found a table");
 }
 
-TEST(TomlReader, BadValuesSayWhatWasExpected) {
+TEST(Document, BadValuesSayWhatWasExpected) {
   EXPECT_EQ(problems_of("i = 10\nd = 'soon'\nw = 'jsn'\nl = ['a', 1]\na = [{}, 2]\n",
                         [](Table& root) {
                           root.integer("i", 0, 9);
@@ -105,7 +105,7 @@ TEST(TomlReader, BadValuesSayWhatWasExpected) {
             "f.toml:5:10: 'a' must hold tables, each under [[a]], found an integer");
 }
 
-TEST(TomlReader, UnknownKeysNameTheNearestOrAllKnown) {
+TEST(Document, UnknownKeysNameTheNearestOrAllKnown) {
   EXPECT_EQ(
       problems_of("modle = 1\n[host]\nlimit = 1\n[host.limits]\ncolour = 'red'\n[empty]\na = 1",
                   [](Table& root) {
@@ -122,7 +122,7 @@ TEST(TomlReader, UnknownKeysNameTheNearestOrAllKnown) {
       "f.toml:7:1: unknown key 'a' in [empty]; no key is known there");
 }
 
-TEST(TomlReader, MissingAndEmptyRequiredKeys) {
+TEST(Document, MissingAndEmptyRequiredKeys) {
   EXPECT_EQ(problems_of("[[d]]\nmodel = ''\n[[d]]\n",
                         [](Table& root) {
                           for (Table& table : root.tables("d"))
@@ -131,19 +131,19 @@ TEST(TomlReader, MissingAndEmptyRequiredKeys) {
             "f.toml:2:9: 'model' is empty\nf.toml:3:1: 'model' is missing in [[d]]");
 }
 
-TEST(TomlReader, KeysOfLaterVersionsAreRefusedByName) {
+TEST(Document, KeysOfLaterVersionsAreRefusedByName) {
   EXPECT_EQ(problems_of("[[policy]]\nname = 'x'\n", [](Table& root) { root.later({"policy"}); }),
             "f.toml:1:3: 'policy' is not yet supported in this version");
 }
 
-TEST(TomlReader, TextThatIsNoTomlIsOneProblem) {
+TEST(Document, TextThatIsNoTomlIsOneProblem) {
   Problems problems("f.toml");
   EXPECT_FALSE(Document::parse("a = 1\nb = = 2\n", problems));
   ASSERT_EQ(problems.sorted().size(), 1u);
   EXPECT_EQ(problems.sorted()[0].at.line, 2u);
 }
 
-TEST(TomlReader, KeepsTheListOfProblemsShort) {
+TEST(Document, KeepsTheListOfProblemsShort) {
   std::string text;
   for (int i = 0; i < 150; ++i) text += "k" + std::to_string(i) + " = 1\n";
   const std::string found = problems_of(text, [](Table&) {});

@@ -9,11 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "host/config/node.h"
+#include "host/config/problems.h"
 #include "host/domain/error.h"
 #include "host/domain/host_spec.h"
 
-// Strict reading of TOML: whatever a file holds and no one asked for is an error, and all errors of
-// a file are found in one reading.
+// Strict reading of what people wrote, TOML or JSON: whatever it holds and no one asked for is an
+// error, and all errors are found in one reading.
 //
 //   Problems problems("tenon-plugin.toml");
 //   if (auto document = Document::parse(text, problems)) {
@@ -23,36 +25,6 @@
 //   }  // the tables end here, and with them the search for unknown keys
 //   if (!problems.empty()) return problems.error();
 namespace tenon::config {
-
-// Where something stands in a file; from 1, columns in characters. 0: the file as a whole.
-struct Position {
-  unsigned line = 0;
-  unsigned column = 0;
-  auto operator<=>(const Position&) const = default;
-};
-
-struct Problem {
-  Position at;
-  std::string message;
-  auto operator<=>(const Problem&) const = default;
-};
-
-// The errors of one file.
-class Problems {
- public:
-  explicit Problems(std::string file) : file_(std::move(file)) {}
-
-  void add(Position at, std::string message) { found_.push_back({at, std::move(message)}); }
-  bool empty() const { return found_.empty(); }
-  std::vector<Problem> sorted() const;  // by position
-  // One line for each: "FILE:LINE:COLUMN: message".
-  std::string text() const;
-  Error error() const { return {Code::kInvalid, text(), false}; }
-
- private:
-  std::string file_;
-  std::vector<Problem> found_;
-};
 
 struct Text {
   std::string value;
@@ -125,18 +97,16 @@ class Table {
 
 class Document {
  public:
-  // Nothing when the text is no TOML: the problem is noted.
+  // Of TOML. Nothing when the text is none: the problem is noted.
   static std::optional<Document> parse(std::string_view text, Problems&);
-  Document(Document&&) noexcept;
-  Document& operator=(Document&&) = delete;
-  ~Document();
+  // Of a table, whatever it was written in.
+  Document(Node tree, Problems& problems) : tree_(std::move(tree)), problems_(problems) {}
 
-  Table root();
+  Table root();  // once
 
  private:
-  struct Impl;
-  explicit Document(std::unique_ptr<Impl>);
-  std::unique_ptr<Impl> impl_;
+  Node tree_;
+  Problems& problems_;
 };
 
 }  // namespace tenon::config
