@@ -26,6 +26,7 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "tenon-";
+constexpr const char* kOwnGroup = "for systemd Delegate=yes and DelegateSubgroup=host";
 
 std::string text_of(const std::string& path) {
   std::ifstream file(path);
@@ -174,11 +175,13 @@ Result<std::string> MemoryGroups::look() {
       place->folder = parent;
     } else {
       place = std::unexpected(handed.error());
-      place.error().message += " (for systemd: Delegate=yes and DelegateSubgroup=host)";
+      place.error().message += std::string(" (") + kOwnGroup + ")";
     }
   }
   if (place && ::access(place->folder.c_str(), W_OK) != 0) {
-    place = fail(Code::kUnavailable, place->folder + ": " + std::strerror(errno));
+    place = fail(Code::kUnavailable, place->folder + ": " + std::strerror(errno) +
+                                         " (a host that is not root needs a group of its own: " +
+                                         kOwnGroup + ")");
   }
   if (!place) {
     return fail(Code::kUnavailable,

@@ -226,7 +226,9 @@ class Templates::Entry final : public Child::Handler {
     if (owner_.groups_) {
       const auto& part = owner_.groups_->part();
       parts += ", " + part.value_or("memory limit by RLIMIT_DATA");
-      if (!part) missing.push_back(part.error().message);
+      if (!part && !std::exchange(owner_.told_of_groups_, true)) {
+        missing.push_back(part.error().message);
+      }
     }
     log::info("plugin opened",
               {{"plugin", plugin_.id}, {"pid", child_->pid()}, {"sandbox", parts}});

@@ -71,6 +71,7 @@ class Templates : public std::enable_shared_from_this<Templates> {
   EventLoops& loops_;
   const ProcessOptions options_;
   std::shared_ptr<MemoryGroups> groups_;  // none without a sandbox
+  bool told_of_groups_ = false;           // why none can be made: once for all plugins
   Descriptor nowhere_;  // an empty folder without a name: the processes' working directory
   std::map<std::string, std::shared_ptr<Entry>> entries_;
 };

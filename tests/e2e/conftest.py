@@ -58,9 +58,13 @@ def wait_for(condition, seconds, what):
 
 
 class Host:
-    """`tenon serve` on a configuration; extra plugin folders and [host.limits] by argument."""
+    """`tenon serve` on a configuration; extra plugin folders and [host.limits] by argument.
+    run_as: Popen's words for another user."""
 
-    def __init__(self, folder, deployments, limits="", plugins=(), grants="", host=""):
+    def __init__(
+        self, folder, deployments, limits="", plugins=(), grants="", host="", run_as=None
+    ):
+        self.run_as = run_as or {}
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "host.toml"
@@ -81,7 +85,10 @@ class Host:
     def start(self):
         self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            [BUILD / "bin/tenon", "serve", self.config], stdout=self.log, stderr=self.log
+            [BUILD / "bin/tenon", "serve", self.config],
+            stdout=self.log,
+            stderr=self.log,
+            **self.run_as,
         )
         wait_for(self.ready, 20, f"the host is ready; its log: {self.log_path}")
 
