@@ -179,9 +179,9 @@ Result<std::string> MemoryGroups::look() {
     }
   }
   if (place && ::access(place->folder.c_str(), W_OK) != 0) {
-    place = fail(Code::kUnavailable, place->folder + ": " + std::strerror(errno) +
-                                         " (a host that is not root needs a group of its own: " +
-                                         kOwnGroup + ")");
+    place = fail(Code::kUnavailable,
+                 place->folder + ": " + std::strerror(errno) +
+                     " (a host that is not root needs a group of its own: " + kOwnGroup + ")");
   }
   if (!place) {
     return fail(Code::kUnavailable,
