@@ -1,7 +1,9 @@
 """What dies or misbehaves takes nothing else with it."""
 
 import concurrent.futures
+import glob
 import os
+import pathlib
 import signal
 import threading
 import time
@@ -115,6 +117,42 @@ def test_nothing_outlives_a_killed_host(host):
     assert len(below) >= 2
     assert served.stop(signal.SIGKILL) == -signal.SIGKILL
     wait_for(lambda: not any(running(p) for p in below), 5, "the workers end")
+
+
+def groups_of(served):
+    """The control groups named after this host, in any hierarchy."""
+    start = pathlib.Path(f"/proc/{served.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    name = f"tenon-{served.process.pid}-{start}-"
+
+    def look():
+        return [p for p in glob.glob("/sys/fs/cgroup/**/tenon-*", recursive=True) if name in p]
+
+    return look
+
+
+def limited_host(host):
+    served = host(deployment("echo"))
+    served.post("echo", data="x").raise_for_status()
+    groups = groups_of(served)
+    offered = "memory limit by cgroup v" in served.log_path.read_text()
+    # The replica's, and the spare's that its template keeps.
+    wait_for(lambda: len(groups()) == (2 if offered else 0), 10, "its groups")
+    return served, groups
+
+
+def test_sigterm_leaves_no_control_group(host):
+    served, groups = limited_host(host)
+    assert served.stop(signal.SIGTERM) == 0
+    assert groups() == []
+
+
+def test_the_next_host_removes_the_control_groups_of_a_killed_one(host):
+    served, groups = limited_host(host)
+    below = served.workers()
+    served.stop(signal.SIGKILL)
+    wait_for(lambda: not any(running(p) for p in below), 5, "the workers end")
+    served.start()
+    assert groups() == []
 
 
 def test_sigterm_under_load_answers_what_runs(host):
