@@ -18,8 +18,10 @@ std::string_view to_string(Granularity);  // "minute"
 
 // How many tokens may be spent in one window of `step` granularities; 0: not limited.
 struct MaxTokens {
+  static constexpr unsigned kLongestStep = 1'000;
+
   Granularity granularity = Granularity::kDay;
-  unsigned step = 1;
+  unsigned step = 1;  // 1 to kLongestStep
   std::uint64_t input = 0;
   std::uint64_t output = 0;
   std::uint64_t total = 0;
