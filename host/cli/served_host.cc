@@ -88,11 +88,16 @@ ServedHost::ServedHost(Loaded loaded)
       loops_(config_.host.loops ? config_.host.loops : usable_cpus()),
       launcher_(loops_, launcher_options(config_)),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits)),
-      control_(
-          deployments_, [this] { return metrics_.render(); },
-          [this]() -> std::optional<std::string> {
-            return stopping_ ? std::optional<std::string>("stopping") : std::nullopt;
-          }),
+      api_(deployments_),
+      control_(loops_, {.metrics = [this] { return metrics_.render(); },
+                        .ready = [this]() -> std::optional<std::string> {
+                          return stopping_ ? std::optional<std::string>("stopping") : std::nullopt;
+                        },
+                        .api =
+                            [this](const control::Request& request,
+                                   const std::shared_ptr<control::Reply>& reply) {
+                              api_.handle(request, *reply);
+                            }}),
       gateway_(loops_, deployments_, control_, metrics_, config_.host),
       signals_(loops_.control(), SIGTERM, SIGINT, SIGHUP),
       last_resort_(loops_.control()) {
@@ -121,6 +126,7 @@ void ServedHost::run() {
                         {"loops", loops_.size()}});
   loops_.start();
   loops_.join();
+  control_.close();
   log::info("stopped");
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "host/cli/machine.h"
+#include "host/control/api.h"
 #include "host/control/control.h"
 #include "host/domain/host_spec.h"
 #include "host/gateway/gateway.h"
@@ -53,6 +54,7 @@ class ServedHost {
   lifecycle::SystemClock clock_;
   workers::Launcher launcher_;
   lifecycle::Deployments deployments_;
+  control::Api api_;
   control::Control control_;
   gateway::Gateway gateway_;
   boost::asio::signal_set signals_;

@@ -2,12 +2,9 @@
 
 #include <utility>
 
-#include "host/control/models_json.h"
-
 namespace tenon::control {
 namespace {
 
-constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -20,36 +17,36 @@ Answer ok(std::string_view content_type, std::string body) {
 
 }  // namespace
 
-Control::Control(const lifecycle::Dispatcher& dispatcher, std::function<std::string()> metrics,
-                 std::function<std::optional<std::string>()> ready)
-    : dispatcher_(dispatcher), metrics_(std::move(metrics)), ready_(std::move(ready)) {}
+Control::Control(EventLoops& loops, Parts parts)
+    : parts_(std::move(parts)), desk_(loops, [this](Request request, std::shared_ptr<Reply> reply) {
+        if (request.path != "/metrics") return parts_.api(std::move(request), std::move(reply));
+        reply->whole(200, kPrometheus, parts_.metrics());
+      }) {}
 
-Answer Control::answer(std::string_view method, std::string_view path) const {
-  const bool known =
-      path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/v0/models";
-  if (!known) {
-    Answer answer;
+std::optional<Answer> Control::answer(std::string_view method, std::string_view path) const {
+  if (path == "/v0" || path.starts_with("/v0/")) return std::nullopt;
+  Answer answer;
+  if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
     answer.error = api::kRouteNotFound;
     answer.message =
-        "there is no such path here; known are /healthz, /readyz, /metrics, /v0/models "
-        "and /{workspace}/models/{model}";
-    return answer;
-  }
-  if (method != "GET" && method != "HEAD") {
-    Answer answer;
+        "there is no such path here; known are /healthz, /readyz, /metrics, /v0/… and "
+        "/{workspace}/models/{model}";
+  } else if (method != "GET" && method != "HEAD") {
     answer.error = api::kMethodNotAllowed;
     answer.allow = "GET, HEAD";
     answer.message = "this path only answers GET and HEAD";
-    return answer;
+  } else if (path == "/healthz") {
+    return ok(kText, "ok\n");
+  } else if (path == "/readyz") {
+    return readiness();
+  } else {
+    return std::nullopt;
   }
-  if (path == "/healthz") return ok(kText, "ok\n");
-  if (path == "/readyz") return readiness();
-  if (path == "/metrics") return ok(kPrometheus, metrics_());
-  return ok(kJson, models_json(dispatcher_.status()));
+  return answer;
 }
 
 Answer Control::readiness() const {
-  std::optional<std::string> problem = ready_();
+  std::optional<std::string> problem = parts_.ready();
   if (!problem) return ok(kText, "ready\n");
   Answer answer = ok(kText, *problem + "\n");
   answer.status = 503;

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "host/control/desk.h"
 #include "host/domain/api_error.h"
-#include "host/lifecycle/dispatcher.h"
 
 namespace tenon::control {
 
@@ -20,23 +20,32 @@ struct Answer {
   std::string message;
 };
 
-// /healthz, /readyz, /metrics and /v0/models: what operators ask. Reads snapshots only.
+// The host's own paths: /healthz and /readyz, which are answered at once, whatever else goes on;
+// /metrics and the API under /v0, which take their time on threads of their own.
 class Control {
  public:
-  // metrics() gives Prometheus text; ready() nothing, or why the host cannot serve. Both are called
-  // on any thread; the dispatcher outlives this.
-  Control(const lifecycle::Dispatcher&, std::function<std::string()> metrics,
-          std::function<std::optional<std::string>()> ready);
+  struct Parts {
+    std::function<std::string()> metrics;               // Prometheus text
+    std::function<std::optional<std::string>()> ready;  // nothing, or why the host cannot serve
+    Desk::Handle api;                                   // /v0/…
+  };
+  // The functions are called on any thread.
+  Control(EventLoops&, Parts);
 
-  // [any] The body is that of GET also for HEAD.
-  Answer answer(std::string_view method, std::string_view path) const;
+  // [any] Nothing when serve() answers it. The body is that of GET also for HEAD.
+  std::optional<Answer> answer(std::string_view method, std::string_view path) const;
+  // [the exchange's loop]
+  std::shared_ptr<lifecycle::Flight> serve(lifecycle::Exchange& exchange) {
+    return desk_.serve(exchange);
+  }
+  // Before what the functions use goes away.
+  void close() { desk_.close(); }
 
  private:
   Answer readiness() const;
 
-  const lifecycle::Dispatcher& dispatcher_;
-  std::function<std::string()> metrics_;
-  std::function<std::optional<std::string>()> ready_;
+  const Parts parts_;
+  Desk desk_;
 };
 
 }  // namespace tenon::control

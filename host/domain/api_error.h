@@ -29,6 +29,19 @@ inline constexpr ApiError kQueueFull{"QUEUE_FULL", 429, true};
 inline constexpr ApiError kWorkloadFailed{"WORKLOAD_FAILED", 502, false};   // its load failed
 inline constexpr ApiError kUnavailable{"WORKLOAD_UNAVAILABLE", 503, true};  // not loaded in time
 
+// Who asks.
+inline constexpr ApiError kUnauthenticated{"AUTHENTICATION_REQUIRED", 401, false};
+inline constexpr ApiError kBadCredentials{"AUTHENTICATION_FAILED", 401, false};
+inline constexpr ApiError kForbidden{"FORBIDDEN", 403, false};
+inline constexpr ApiError kPolicyViolation{"POLICY_VIOLATION", 403, false};
+
+// A change of resources.
+inline constexpr ApiError kResourceNotFound{"RESOURCE_NOT_FOUND", 404, false};
+inline constexpr ApiError kVersionConflict{"VERSION_CONFLICT", 409, true};
+inline constexpr ApiError kManagedElsewhere{"MANAGED_ELSEWHERE", 409, false};
+inline constexpr ApiError kInUse{"IN_USE", 409, false};
+inline constexpr ApiError kUnprocessable{"UNPROCESSABLE", 422, false};
+
 // A replica had the request, and …
 inline constexpr ApiError kReplicaDied{"REPLICA_DIED", 502, true};
 inline constexpr ApiError kRequestKills{"REQUEST_ENDED_REPLICAS", 500,

@@ -98,9 +98,8 @@ void Connection::send_message(const workers::ResponseMessage& message) {
 bool Connection::begin_answer(const workers::ResponseMessage& message, std::string& head) {
   PluginHead plugin;
   if (const auto problem = check(message.status, message.headers, plugin)) {
-    log::warn("plugin sent a bad head", {{"requestId", request_id_},
-                                         {"deployment", to_string(target_->spec().key)},
-                                         {"found", *problem}});
+    log::warn("plugin sent a bad head",
+              {{"requestId", request_id_}, {"deployment", served()}, {"found", *problem}});
     abandon();
     answer_error(
         error_answer({"BAD_ANSWER", 502, false},
@@ -148,10 +147,9 @@ void Connection::answer_error(const ErrorAnswer& error) {
     append_header(headers, "retry-after", std::to_string(error.retry_after));
   if (!error.allow.empty()) append_header(headers, "allow", error.allow);
   if (log::enabled(error.status >= 500 ? LogLevel::kWarn : LogLevel::kInfo)) {
-    const std::string deployment = target_ ? to_string(target_->spec().key) : std::string();
     log::write(error.status >= 500 ? LogLevel::kWarn : LogLevel::kInfo, "request refused",
                {{"requestId", request_id_},
-                {"deployment", deployment},
+                {"deployment", served()},
                 {"status", error.status},
                 {"code", error.code},
                 {"message", error.message}});
@@ -178,11 +176,13 @@ void Connection::answer_text(unsigned status, std::string_view content_type, std
   if (state_ != State::kClosed) answer_done();
 }
 
+std::string Connection::served() const {
+  return target_ ? to_string(target_->spec().key) : std::string();
+}
+
 // What was begun cannot be finished: the connection ends so that the client sees it.
 void Connection::cut(std::string_view why) {
-  log::warn(
-      "answer cut",
-      {{"requestId", request_id_}, {"deployment", to_string(target_->spec().key)}, {"why", why}});
+  log::warn("answer cut", {{"requestId", request_id_}, {"deployment", served()}, {"why", why}});
   abandon();
   cut_ = true;
   keep_alive_ = false;

@@ -71,6 +71,8 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
   std::string_view field(std::string_view name) const;
   void serve_host_path();
   void serve_model();
+  void grant_continue();
+  std::string served() const;  // what the request is for, in logs
   void answer_preflight(std::string_view method);
   bool dispatch_is_due(RequestParser::Step) const;
   void dispatch();

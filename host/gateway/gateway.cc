@@ -27,7 +27,7 @@ constexpr std::chrono::milliseconds kAcceptPause{100};  // when descriptors have
 
 class Gateway::Impl {
  public:
-  Impl(EventLoops& loops, lifecycle::Dispatcher& dispatcher, const control::Control& control,
+  Impl(EventLoops& loops, lifecycle::Dispatcher& dispatcher, control::Control& control,
        telemetry::Metrics& metrics, const HostSpec& spec)
       : loops_(loops),
         shared_{.dispatcher = dispatcher,
@@ -207,8 +207,8 @@ void Gateway::Impl::check_drained() {
   });
 }
 
-Gateway::Gateway(EventLoops& loops, lifecycle::Dispatcher& dispatcher,
-                 const control::Control& control, telemetry::Metrics& metrics, const HostSpec& spec)
+Gateway::Gateway(EventLoops& loops, lifecycle::Dispatcher& dispatcher, control::Control& control,
+                 telemetry::Metrics& metrics, const HostSpec& spec)
     : impl_(std::make_unique<Impl>(loops, dispatcher, control, metrics, spec)) {}
 
 Gateway::~Gateway() = default;

@@ -23,7 +23,7 @@ namespace tenon::gateway {
 class Gateway {
  public:
   // All references outlive the gateway.
-  Gateway(EventLoops&, lifecycle::Dispatcher&, const control::Control&, telemetry::Metrics&,
+  Gateway(EventLoops&, lifecycle::Dispatcher&, control::Control&, telemetry::Metrics&,
           const HostSpec&);
   // The loops must not run any more.
   ~Gateway();

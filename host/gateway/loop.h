@@ -32,7 +32,7 @@ using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 // What all loops share; constant but for the counts.
 struct Shared {
   lifecycle::Dispatcher& dispatcher;
-  const control::Control& control;
+  control::Control& control;
   telemetry::Metrics& metrics;
   HostLimits limits;
   std::vector<std::string> cors_origins;

@@ -84,10 +84,11 @@ void Connection::read_fields() {
 }
 
 void Connection::serve_host_path() {
-  control::Answer answer = loop_.shared().control.answer(parser_.method(in_.get()), route_.path);
-  if (!answer.error) return answer_text(answer.status, answer.content_type, answer.body);
-  ErrorAnswer error = error_answer(*answer.error, answer.message);
-  error.allow = answer.allow;
+  const auto answer = loop_.shared().control.answer(parser_.method(in_.get()), route_.path);
+  if (!answer) return grant_continue();  // it is served once its body is here
+  if (!answer->error) return answer_text(answer->status, answer->content_type, answer->body);
+  ErrorAnswer error = error_answer(*answer->error, answer->message);
+  error.allow = answer->allow;
   answer_error(error);
 }
 
@@ -105,6 +106,10 @@ void Connection::serve_model() {
         dispatcher.explain_missing(route_.workspace, route_.model, route_.environment)));
   }
   passive_ = (method == "GET" || is_head_) && target_->plugin().is_passive(route_.path);
+  grant_continue();
+}
+
+void Connection::grant_continue() {
   if (parser_.expects_continue() && !body_complete_ && position_ == end_ && parser_.is_http_1_1()) {
     send("HTTP/1.1 100 Continue\r\n\r\n");
   }
@@ -136,6 +141,11 @@ bool Connection::dispatch_is_due(RequestParser::Step step) const {
 }
 
 void Connection::dispatch() {
+  if (!target_) {
+    answer_deadline_ = ~0ULL;  // a stream of changes may be silent for hours
+    flight_ = loop_.shared().control.serve(*this);
+    return;
+  }
   lifecycle::Dispatcher& dispatcher = loop_.shared().dispatcher;
   // In the queue the life cycle bounds the wait; from then on a byte must come now and then.
   expect_answer(Loop::now() + nanoseconds(target_->spec().limits.max_wait));
@@ -181,6 +191,7 @@ bool Connection::can_restart() const {
 }
 
 void Connection::expect_answer(std::uint64_t from) {
+  if (!target_) return;
   answer_deadline_ = from + nanoseconds(target_->spec().limits.answer_timeout);
 }
 

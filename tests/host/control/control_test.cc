@@ -10,59 +10,35 @@
 namespace tenon::control {
 namespace {
 
-class OneDeployment final : public lifecycle::Dispatcher {
- public:
-  std::shared_ptr<lifecycle::Target> find(std::string_view, std::string_view,
-                                          std::string_view) const override {
-    return nullptr;
-  }
-  lifecycle::Refusal explain_missing(std::string_view, std::string_view,
-                                     std::string_view) const override {
-    return {};
-  }
-  std::shared_ptr<lifecycle::Flight> dispatch(const std::shared_ptr<lifecycle::Target>&,
-                                              lifecycle::Exchange&) override {
-    return nullptr;
-  }
-  std::shared_ptr<lifecycle::Flight> ask(const std::shared_ptr<lifecycle::Target>&,
-                                         lifecycle::Exchange&) override {
-    return nullptr;
-  }
-  std::vector<lifecycle::DeploymentStatus> status() const override {
-    lifecycle::DeploymentStatus status;
-    status.key = {"default", "minilm", "production"};
-    return {status};
-  }
-};
-
 class ControlTest : public ::testing::Test {
  protected:
-  OneDeployment dispatcher_;
+  EventLoops loops_{1};
   std::optional<std::string> problem_;
-  Control control_{dispatcher_, [] { return std::string("metric 1\n"); },
-                   [this] { return problem_; }};
+  Control control_{loops_,
+                   {.metrics = [] { return std::string("metric 1\n"); },
+                    .ready = [this] { return problem_; },
+                    .api = [](const Request&, const std::shared_ptr<Reply>&) {}}};
 };
 
-TEST_F(ControlTest, AnswersItsPaths) {
-  EXPECT_EQ(control_.answer("GET", "/healthz").status, 200u);
-  EXPECT_EQ(control_.answer("GET", "/metrics").body, "metric 1\n");
-  const Answer models = control_.answer("HEAD", "/v0/models");
-  EXPECT_EQ(models.content_type, "application/json");
-  EXPECT_EQ(boost::json::parse(models.body).at("models").as_array().size(), 1u);
+TEST_F(ControlTest, AnswersHealthAtOnceAndLeavesTheRestToItsDesk) {
+  EXPECT_EQ(control_.answer("GET", "/healthz")->status, 200u);
+  EXPECT_FALSE(control_.answer("GET", "/metrics"));
+  EXPECT_FALSE(control_.answer("GET", "/v0/models"));
+  EXPECT_FALSE(control_.answer("PUT", "/v0/anything"));
 }
 
 TEST_F(ControlTest, ReadinessSaysWhyNot) {
-  EXPECT_EQ(control_.answer("GET", "/readyz").status, 200u);
+  EXPECT_EQ(control_.answer("GET", "/readyz")->status, 200u);
   problem_ = "stopping";
-  EXPECT_EQ(control_.answer("GET", "/readyz").status, 503u);
-  EXPECT_EQ(control_.answer("GET", "/readyz").body, "stopping\n");
+  EXPECT_EQ(control_.answer("GET", "/readyz")->status, 503u);
+  EXPECT_EQ(control_.answer("GET", "/readyz")->body, "stopping\n");
 }
 
 TEST_F(ControlTest, RefusesOtherPathsAndMethods) {
-  EXPECT_EQ(control_.answer("GET", "/v0/nothing").error, api::kRouteNotFound);
-  const Answer answer = control_.answer("POST", "/healthz");
-  EXPECT_EQ(answer.error, api::kMethodNotAllowed);
-  EXPECT_EQ(answer.allow, "GET, HEAD");
+  EXPECT_EQ(control_.answer("GET", "/console/x")->error, api::kRouteNotFound);
+  const auto answer = control_.answer("POST", "/healthz");
+  EXPECT_EQ(answer->error, api::kMethodNotAllowed);
+  EXPECT_EQ(answer->allow, "GET, HEAD");
 }
 
 TEST(ModelsJsonTest, ShowsAllThatIsKnown) {

@@ -148,6 +148,7 @@ void GatewayTest::serve() {
 void GatewayTest::shut_down() {
   loops_.stop();
   loops_.join();
+  control_.close();
   gateway_.reset();
 }
 

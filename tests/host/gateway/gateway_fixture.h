@@ -79,8 +79,16 @@ class GatewayTest : public ::testing::Test {
   EventLoops loops_{2};
   FakeDispatcher dispatcher_{loops_};
   telemetry::Metrics metrics_;
-  control::Control control_{dispatcher_, [this] { return metrics_.render(); },
-                            []() -> std::optional<std::string> { return std::nullopt; }};
+  control::Control control_{
+      loops_,
+      {.metrics = [this] { return metrics_.render(); },
+       .ready = []() -> std::optional<std::string> { return std::nullopt; },
+       .api =
+           [this](control::Request request, std::shared_ptr<control::Reply> reply) {
+             if (api_) return api_(std::move(request), std::move(reply));
+             reply->refuse(control::refusal(api::kRouteNotFound, "no such path"));
+           }}};
+  control::Desk::Handle api_;  // what answers /v0/…
   std::unique_ptr<gateway::Gateway> gateway_;
   unsigned port_ = 0;
 };
