@@ -1,8 +1,6 @@
 #include "host/cli/machine.h"
 
 #include <fmt/format.h>
-#include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,12 +18,6 @@ namespace fs = std::filesystem;
 
 // A thousand deployments take half a megabyte; whatever is larger is no configuration.
 constexpr std::uintmax_t kLargestFile = 64 << 20;
-
-std::uint64_t number_in(const char* path) {
-  std::ifstream in(path);
-  std::uint64_t number = 0;
-  return in >> number ? number : ~std::uint64_t{0};  // "max" is no number
-}
 
 }  // namespace
 
@@ -69,20 +61,6 @@ Result<std::string> read_file(const std::string& path) {
 std::string program_folder() {
   std::error_code error;
   return fs::read_symlink("/proc/self/exe", error).parent_path().string();
-}
-
-unsigned usable_cpus() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
-}
-
-std::uint64_t usable_memory() {
-  const auto machine = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                       static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  const std::uint64_t limit = std::min(number_in("/sys/fs/cgroup/memory.max"),
-                                       number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-  return std::min(machine, limit) / 4 * 3;
 }
 
 }  // namespace tenon::cli

@@ -28,10 +28,4 @@ Result<std::string> read_file(const std::string& path);
 // Absolute folder of the running program.
 std::string program_folder();
 
-// CPUs that this process may use; at least 1.
-unsigned usable_cpus();
-
-// Three quarters of the machine's memory, or of its cgroup's limit when that is less.
-std::uint64_t usable_memory();
-
 }  // namespace tenon::cli

@@ -35,15 +35,15 @@ workers::LauncherOptions launcher_options(const Config& config) {
   return options;
 }
 
-scheduler::CapacityLimits capacity(const HostLimits& limits) {
-  return {limits.replicas, limits.memory ? limits.memory : usable_memory()};
+scheduler::CapacityLimits capacity(const HostLimits& limits, const devices::Cpus& cpus) {
+  return {limits.replicas, limits.memory ? limits.memory : devices::usable_memory(cpus)};
 }
 
-lifecycle::KeeperOptions keeper_options(const HostLimits& limits) {
+lifecycle::KeeperOptions keeper_options(const HostLimits& limits, const devices::Cpus& cpus) {
   lifecycle::KeeperOptions options;
-  options.limits = capacity(limits);
+  options.limits = capacity(limits, cpus);
   options.drain = limits.drain;
-  options.threads = usable_cpus();
+  options.threads = cpus.usable;
   return options;
 }
 
@@ -85,9 +85,10 @@ Result<Loaded> load(const std::string& path) {
 
 ServedHost::ServedHost(Loaded loaded)
     : config_(std::move(loaded.config)),
-      loops_(config_.host.loops ? config_.host.loops : usable_cpus()),
+      cpus_(devices::read_cpus()),
+      loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
       launcher_(loops_, launcher_options(config_)),
-      deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits)),
+      deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_)),
       api_(deployments_),
       control_(loops_, {.metrics = [this] { return metrics_.render(); },
                         .ready = [this]() -> std::optional<std::string> {
@@ -189,7 +190,7 @@ void ServedHost::reload() {
   }
   if (changes.logs) log::configure(loaded->config.host.log_format, loaded->config.host.log_level);
   if (changes.capacity) {
-    deployments_.set_limits(capacity(loaded->config.host.limits), config_.host.limits.drain);
+    deployments_.set_limits(capacity(loaded->config.host.limits, cpus_), config_.host.limits.drain);
   }
   apply(loaded->config, loaded->plugins);
   log::info("configuration changed", {{"added", changes.added.size()},

@@ -8,6 +8,7 @@
 #include "host/cli/machine.h"
 #include "host/control/api.h"
 #include "host/control/control.h"
+#include "host/devices/cpus.h"
 #include "host/domain/host_spec.h"
 #include "host/gateway/gateway.h"
 #include "host/lifecycle/clock.h"
@@ -47,6 +48,7 @@ class ServedHost {
   void apply(const Config&, const std::vector<plugins::Manifest>&);
 
   Config config_;
+  const devices::Cpus cpus_;
   EventLoops loops_;
   std::atomic<bool> stopping_{false};
   bool at_once_ = false;

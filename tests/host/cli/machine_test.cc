@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 
@@ -31,9 +30,7 @@ TEST(Machine, ReadsWholeFilesOrNamesThem) {
   EXPECT_EQ(read_file("no.toml").error().message, "no.toml: No such file or directory");
 }
 
-TEST(Machine, HasCpusAndMemory) {
-  EXPECT_GE(usable_cpus(), 1u);
-  EXPECT_GT(usable_memory(), 1u << 20);
+TEST(Machine, KnowsWhereTheProgramLies) {
   EXPECT_TRUE(std::filesystem::exists(program_folder() + "/cli_test"));
 }
 
