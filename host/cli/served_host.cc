@@ -35,7 +35,7 @@ workers::LauncherOptions launcher_options(const Config& config) {
   return options;
 }
 
-scheduler::CapacityLimits capacity(const HostLimits& limits, const devices::Cpus& cpus) {
+lifecycle::RoomLimits capacity(const HostLimits& limits, const devices::Cpus& cpus) {
   return {limits.replicas, limits.memory ? limits.memory : devices::usable_memory(cpus)};
 }
 

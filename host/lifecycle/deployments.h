@@ -35,7 +35,7 @@ class Deployments final : public Dispatcher {
   // Makes the deployments be these: new ones are added, changed ones get a new revision, those that
   // are missing are drained and forgotten; the others are not touched.
   void apply(std::vector<Wanted>);
-  void set_limits(const scheduler::CapacityLimits& limits, milliseconds drain) {
+  void set_limits(const RoomLimits& limits, milliseconds drain) {
     keeper_.set_limits(limits, drain);
   }
   // Refuses new and waiting requests and ends every replica, which may finish what it has for

@@ -13,6 +13,7 @@ namespace {
 // How long a deployment that does not fit into the host is refused before its size is looked at
 // again.
 constexpr std::chrono::seconds kTooLargeFor{10};
+constexpr scheduler::DeviceIndex kCpu = 0;
 
 TimePoint earlier(TimePoint a, TimePoint b) {
   if (a == TimePoint{}) return b;
@@ -36,7 +37,7 @@ Keeper::Kept* Keeper::find(const Deployment& deployment) {
   return found == deployments_.end() ? nullptr : &found->second;
 }
 
-void Keeper::set_limits(const scheduler::CapacityLimits& limits, milliseconds drain) {
+void Keeper::set_limits(const RoomLimits& limits, milliseconds drain) {
   options_.limits = limits;
   options_.drain = drain;
   settle_claims();
@@ -205,7 +206,7 @@ void Keeper::claim(Kept& k) {
   if (k.wanted_since == TimePoint{}) k.wanted_since = context_->clock.now();
   if (options_.limits.bytes != 0 && k.bytes == 0 && !k.estimated) return ask_estimate(k);
   k.claims = true;
-  claims_.push_back({k.deployment().id(), 0});
+  claims_.push_back({k.deployment().id(), next_slot_++, 0});
 }
 
 std::uint64_t Keeper::memory_of(const Kept& k) const {
@@ -225,14 +226,43 @@ std::vector<scheduler::HeldReplica> Keeper::held() const {
       const std::uint64_t measured =
           slot->kept.ready && slot->attached() ? slot->replica().memory_bytes() : 0;
       const bool busy = !slot->kept.ready || waiting || slot->in_flight() != 0;
-      held.push_back({slot->id(), id, measured != 0 ? measured : slot->kept.predicted_bytes,
-                      slot->closed() ? State::kEnding
-                      : busy         ? State::kBusy
-                                     : State::kIdle,
-                      slot->idle_since(), k.removed ? 0 : k.scale().min_replicas});
+      const ReplicaSlot::Kept& t = slot->kept;
+      const auto load = std::chrono::duration_cast<milliseconds>(t.became_ready - t.launched);
+      held.push_back({.id = slot->id(),
+                      .deployment = id,
+                      .uses = {{kCpu, measured != 0 ? measured : t.predicted_bytes}},
+                      .state = slot->closed() ? State::kEnding
+                               : busy         ? State::kBusy
+                                              : State::kIdle,
+                      .placed = t.launched,
+                      .idle_since = slot->idle_since(),
+                      .reload = std::max(load, milliseconds(0))});
     }
   }
   return held;
+}
+
+// The CPUs of this host are its only device.
+scheduler::Inventory Keeper::inventory(const std::vector<scheduler::HeldReplica>& held) const {
+  scheduler::Inventory inventory({{.name = "cpu",
+                                   .flavor = {FlavorType::kCpu, "x86"},
+                                   .bytes = options_.limits.bytes,
+                                   .replicas = options_.limits.replicas,
+                                   .threads = options_.threads}});
+  for (const auto& [id, k] : deployments_) {
+    if (!k.removed && !k.slots.empty()) inventory.set_minimum(id, k.scale().min_replicas);
+  }
+  for (const scheduler::HeldReplica& r : held) inventory.add(r);
+  return inventory;
+}
+
+void Keeper::make_go(const std::vector<std::uint64_t>& victims) {
+  for (const std::uint64_t victim : victims) {
+    for (auto& [id, k] : deployments_) {
+      const auto slot = std::ranges::find(k.slots, victim, &ReplicaSlot::id);
+      if (slot != k.slots.end() && (*slot)->close_if_idle()) end(k, **slot, options_.drain);
+    }
+  }
 }
 
 // Twice, because a replica may have become idle before it was told to say so.
@@ -256,30 +286,29 @@ bool Keeper::settle_once() {
 
   std::vector<scheduler::Claim> claims;
   for (const WaitingClaim& c : claims_) {
-    claims.push_back({c.deployment, deployments_.at(c.deployment).bytes, c.overtaken});
+    claims.push_back({.id = c.slot,
+                      .deployment = c.deployment,
+                      .host_bytes = deployments_.at(c.deployment).bytes,
+                      .overtaken = c.overtaken});
   }
   const std::vector<scheduler::HeldReplica> before = held();
-  const scheduler::CapacityPlan plan = scheduler::plan_capacity(options_.limits, before, claims);
+  scheduler::Inventory ledger = inventory(before);
+  const scheduler::Plan plan = scheduler::settle(ledger, claims);
 
-  for (const std::uint64_t victim : plan.end) {
-    for (auto& [id, k] : deployments_) {
-      const auto slot = std::ranges::find(k.slots, victim, &ReplicaSlot::id);
-      if (slot != k.slots.end() && (*slot)->close_if_idle()) end(k, **slot, options_.drain);
-    }
-  }
+  for (const scheduler::Decision& d : plan.decisions) make_go(d.end);
   std::vector<WaitingClaim> waiting;
-  for (std::size_t i = 0; i < plan.verdicts.size(); ++i) {
+  for (std::size_t i = 0; i < plan.decisions.size(); ++i) {
     WaitingClaim c = claims_[i];
     Kept& k = deployments_.at(c.deployment);
     k.claims = false;
-    switch (plan.verdicts[i]) {
+    switch (plan.decisions[i].verdict) {
       case scheduler::Verdict::kStart:
-        launch(k);
+        launch(k, c.slot);
         break;
-      case scheduler::Verdict::kTooLarge:
+      case scheduler::Verdict::kNever:
         refuse_too_large(k);
         break;
-      case scheduler::Verdict::kNothingIdle:
+      case scheduler::Verdict::kWait:
       case scheduler::Verdict::kBehind:
         retire_old(k, true);  // its own earlier revision makes room first
         [[fallthrough]];
@@ -359,11 +388,10 @@ void Keeper::ask_estimate(Kept& k) {
                      });
 }
 
-void Keeper::launch(Kept& k) {
+void Keeper::launch(Kept& k, std::uint64_t id) {
   const TimePoint now = context_->clock.now();
   Deployment& deployment = k.deployment();
-  auto slot = std::make_shared<ReplicaSlot>(next_slot_++, k.revision->shared_deployment(),
-                                            k.revision, *this);
+  auto slot = std::make_shared<ReplicaSlot>(id, k.revision->shared_deployment(), k.revision, *this);
   const TimePoint waiting = deployment.take_waiting_since();
   slot->kept.decided = std::exchange(k.wanted_since, TimePoint{});
   slot->kept.waiting_since = waiting == TimePoint{} ? slot->kept.decided : waiting;

@@ -10,13 +10,19 @@
 #include "host/domain/host_spec.h"
 #include "host/lifecycle/deployment.h"
 #include "host/lifecycle/replica_slot.h"
-#include "host/scheduler/capacity.h"
+#include "host/scheduler/placement.h"
 #include "host/scheduler/restarts.h"
 
 namespace tenon::lifecycle {
 
+// What all replicas may take together.
+struct RoomLimits {
+  unsigned replicas = 0;
+  std::uint64_t bytes = 0;  // 0: not limited
+};
+
 struct KeeperOptions {
-  scheduler::CapacityLimits limits;
+  RoomLimits limits;
   milliseconds drain{30'000};  // a replica that is ended may finish its requests for so long
   unsigned threads = 1;        // for a replica whose plugin does not say how many it wants
   scheduler::RestartPolicy restarts;
@@ -32,7 +38,7 @@ class Keeper {
   Keeper(std::shared_ptr<Context>, workers::ReplicaLauncher&, KeeperOptions);
   ~Keeper();
 
-  void set_limits(const scheduler::CapacityLimits&, milliseconds drain);
+  void set_limits(const RoomLimits&, milliseconds drain);
   // A new deployment, or a new revision of one. Replicas that serve it as well are kept; the others
   // are drained as soon as a new one is ready or nothing is asked.
   void adopt(std::shared_ptr<const Revision>);
@@ -70,6 +76,7 @@ class Keeper {
   };
   struct WaitingClaim {
     std::uint64_t deployment = 0;
+    std::uint64_t slot = 0;  // that it becomes
     unsigned overtaken = 0;
   };
   struct Count {
@@ -91,11 +98,13 @@ class Keeper {
   void scale_down(Kept&);
   void claim(Kept&);
   void ask_estimate(Kept&);
+  void make_go(const std::vector<std::uint64_t>& victims);
   void settle_claims();
   bool settle_once();
-  void launch(Kept&);
+  void launch(Kept&, std::uint64_t slot);
   void refuse_too_large(Kept&);
   std::vector<scheduler::HeldReplica> held() const;
+  scheduler::Inventory inventory(const std::vector<scheduler::HeldReplica>&) const;
   std::uint64_t memory_of(const Kept&) const;
 
   void end(Kept&, ReplicaSlot&, milliseconds grace);
