@@ -19,8 +19,12 @@ int main(int argc, char** argv) {
   dispatcher.add("echo", {});
   telemetry::Metrics metrics;
   control::Control control(
-      dispatcher, [&] { return metrics.render(); },
-      []() -> std::optional<std::string> { return std::nullopt; });
+      loops, {.metrics = [&] { return metrics.render(); },
+              .ready = []() -> std::optional<std::string> { return std::nullopt; },
+              .api =
+                  [](const control::Request&, const std::shared_ptr<control::Reply>& reply) {
+                    reply->refuse(control::refusal(api::kRouteNotFound, "no such path"));
+                  }});
   HostSpec spec;
   spec.listen = {{"127.0.0.1", 0}};
   gateway::Gateway gateway(loops, dispatcher, control, metrics, spec);
