@@ -1,7 +1,5 @@
 #include "host/domain/cpu_list.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -32,10 +30,9 @@ Result<CpuList> parse_cpu_list(std::string_view text) {
     const auto last = dash == item.npos ? first : number(item.substr(dash + 1));
     const bool trailing = item.size() + 1 == rest.size();
     if (!first || !last || *last < *first || trailing) {
-      return fail(Code::kInvalid,
-                  fmt::format("'{}' is no list of CPUs: expected numbers below {} and ranges, such "
-                              "as \"0-3,8\"",
-                              text, kMostCpus));
+      return fail(Code::kInvalid, "'" + std::string(text) +
+                                      "' is no list of CPUs: expected numbers below " +
+                                      std::to_string(kMostCpus) + " and ranges, such as \"0-3,8\"");
     }
     for (unsigned cpu = *first; cpu <= *last; ++cpu) out.push_back(cpu);
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));

@@ -16,7 +16,7 @@ void EstimateRun::start(Templates& templates, milliseconds limit) {
                                            "' did not answer an estimate within " +
                                            std::to_string(limit.count()) + " ms"));
   });
-  templates.start(spec_.plugin, spec_.grant, spec_.model_path, 0, *this,
+  templates.start(spec_.plugin, spec_.grant, spec_.model_path, Lease{}, *this,
                   [self = keep_](Result<Templates::Started> started) {
                     if (!self->done_) {
                       if (started) started->child->forget();

@@ -1,4 +1,5 @@
 #include "host/workers/host_replica.h"
+#include "host/workers/lease_view.h"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -67,6 +68,11 @@ void HostReplica::run() {
 
 Result<void> HostReplica::load() {
   const std::lock_guard one(*loads_);
+  if (!spec_.lease.devices.empty()) {
+    return fail(Code::kInvalid, subject() +
+                                    " wants devices, which the host's own process never "
+                                    "opens: set isolation = \"worker\"");
+  }
   const auto library = plugins::Library::open(spec_.plugin.library);
   if (!library) return std::unexpected(library.error());
   table_.attach(*state_, spec_.environment);
@@ -99,15 +105,10 @@ Result<void> HostReplica::load() {
   if (code != TENON_OK) return failed("prepare", code, error);
   times_.prepare = Clock::now() - began;
 
-  tenon_lease lease{};
-  lease.struct_size = sizeof lease;
-  lease.threads = spec_.lease.threads;
-  lease.memory_bytes = spec_.lease.memory_bytes;
-  lease.flavor = to_str(spec_.lease.flavor);
-  lease.device_stride = sizeof(tenon_device);
+  const LeaseView lease(spec_.lease);
   error = empty_error();
   const auto loading = Clock::now();
-  code = loaded_.api.load(runtime, loaded_.prepared, &lease,
+  code = loaded_.api.load(runtime, loaded_.prepared, &lease.table(),
                           reinterpret_cast<const std::uint32_t*>(&state_->cancel_load),
                           &loaded_.instance, &error);
   if (code != TENON_OK) return failed("load", code, error);

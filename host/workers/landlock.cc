@@ -84,6 +84,11 @@ Result<std::vector<std::string>> confine_files(const LandlockRules& rules) {
   for (const auto& path : rules.writable) {
     allow(ruleset.get(), path, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
   }
+  for (const auto& path : rules.devices) {
+    allow(ruleset.get(), path,
+          LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+              (attributes.handled_access_fs & kIoctlDev));
+  }
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return fail(Code::kUnavailable, std::string("Landlock: ") + std::strerror(errno));
   }

@@ -11,6 +11,7 @@ namespace tenon::workers {
 struct LandlockRules {
   std::vector<std::string> readable;  // folders and files; those that do not exist are left out
   std::vector<std::string> writable;  // files
+  std::vector<std::string> devices;   // device files, or folders of them
   bool links = false;                 // also what symbolic links right in those folders point to
   bool sockets = false;               // TCP is not restricted
   bool exec = false;                  // programs may be run

@@ -110,8 +110,8 @@ std::shared_ptr<Replica> Launcher::launch(const ReplicaSpec& spec, ReplicaObserv
     replica->give_up(prepared.error());
     return replica;
   }
-  core_->templates->start(spec.plugin, spec.grant, spec.model_path, spec.lease.memory_bytes,
-                          *replica, [replica](Result<Templates::Started> started) {
+  core_->templates->start(spec.plugin, spec.grant, spec.model_path, spec.lease, *replica,
+                          [replica](Result<Templates::Started> started) {
                             if (started) {
                               replica->attach(std::move(started->child), started->from_template);
                             } else {

@@ -13,12 +13,16 @@ template <class IO, class M>
 void fields(IO& io, M& m) {
   using T = std::remove_const_t<M>;
   if constexpr (std::is_same_v<T, Open>) {
-    io(m.library, m.readable, m.sandbox, m.sockets, m.exec, m.log_level);
+    io(m.library, m.readable, m.sandbox, m.sockets, m.exec, m.devices, m.log_level);
   } else if constexpr (std::is_same_v<T, Model>) {
     io(m.path, m.name, m.options);
   } else if constexpr (std::is_same_v<T, Start>) {
     io(m.model, m.environment, m.readable, m.layout.loops, m.layout.request_capacity,
-       m.layout.response_capacity, m.threads, m.memory_bytes, m.flavor, m.spin_ns);
+       m.layout.response_capacity, m.lease, m.spin_ns);
+  } else if constexpr (std::is_same_v<T, Lease>) {
+    io(m.threads, m.memory_bytes, m.flavor, m.cpus, m.devices);
+  } else if constexpr (std::is_same_v<T, LeasedDevice>) {
+    io(m.uuid, m.flavor, m.memory_bytes, m.files);
   } else if constexpr (std::is_same_v<T, AskEstimate>) {
     io(m.model, m.readable);
   } else if constexpr (std::is_same_v<T, Stop>) {

@@ -27,6 +27,7 @@ struct Open {
   bool sandbox = true;
   bool sockets = false;
   bool exec = false;
+  std::vector<std::string> devices;  // device files, likewise
   std::uint32_t log_level = 0;
 };
 // To a template: make a process that goes on with the channel in the descriptor.
@@ -42,9 +43,7 @@ struct Start {
   Pairs environment;
   std::vector<std::string> readable;
   RegionLayout layout;
-  std::uint32_t threads = 1;
-  std::uint64_t memory_bytes = 0;
-  std::string flavor;
+  Lease lease;
   std::uint64_t spin_ns = 0;
 };
 // Say what the model needs, then end.

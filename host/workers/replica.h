@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/domain/cpu_list.h"
 #include "host/domain/deployment.h"
 #include "host/domain/error.h"
 #include "host/domain/host_spec.h"
@@ -141,10 +142,21 @@ class ReplicaObserver {
   virtual void on_room(unsigned loop) = 0;
 };
 
+// A GPU, or a MIG slice of one.
+struct LeasedDevice {
+  std::string uuid;
+  std::string flavor;
+  std::uint64_t memory_bytes = 0;  // budget on it
+  std::vector<std::string> files;  // what opens it: "/dev/nvidia0"; shared ones not among them
+};
+
+// What a replica may use, and nothing beside it.
 struct Lease {
   unsigned threads = 1;
-  std::uint64_t memory_bytes = 0;  // 0: not limited
+  std::uint64_t memory_bytes = 0;  // of the host; 0: not limited
   std::string flavor = "cpu/x86";
+  CpuList cpus;  // empty: all that the host may use
+  std::vector<LeasedDevice> devices;
 };
 
 struct ReplicaSpec {

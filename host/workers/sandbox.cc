@@ -49,6 +49,13 @@ LandlockRules file_rules(const SandboxPlan& plan, bool links) {
   rules.readable = library_files();
   rules.readable.insert(rules.readable.end(), plan.readable.begin(), plan.readable.end());
   rules.writable = {"/dev/null"};
+  if (!plan.devices.empty()) {
+    // What the driver's libraries read before they open a device.
+    rules.readable.insert(rules.readable.end(), {"/proc/driver/nvidia", "/proc/devices"});
+    rules.devices = plan.devices;
+    rules.devices.insert(rules.devices.end(),
+                         {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"});
+  }
   rules.links = links;
   rules.sockets = plan.sockets;
   rules.exec = plan.exec;
@@ -131,6 +138,7 @@ SandboxReport confine_replica(const SandboxPlan& plan, std::uint64_t memory_byte
   rules.sockets = plan.sockets;
   rules.exec = plan.exec;
   rules.only_pid = ::getpid();
+  rules.bound = plan.bound;
   note(report, confine_syscalls(rules), "seccomp");
   return report;
 }

@@ -16,6 +16,8 @@ struct SandboxPlan {
   std::vector<std::string> readable;  // folders
   bool sockets = false;
   bool exec = false;
+  std::vector<std::string> devices;  // files of NVIDIA devices
+  bool bound = false;                // its threads stay on the CPUs that they are on
 };
 
 // Confines a process before it opens a plugin: no new privileges, no capabilities, no core dumps,

@@ -197,6 +197,7 @@ Result<void> confine_syscalls(const SyscallRules& rules) {
   for (const int call : kNever) program.deny(call);
   if (!rules.exec) program.deny({SYS_execve, SYS_execveat});
   if (!rules.sockets) program.deny({SYS_socket, SYS_socketpair});
+  if (rules.bound) program.deny(SYS_sched_setaffinity);
   for (const long call :
        {SYS_sched_setaffinity, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr}) {
     program.only(call, 0, 0, 0);

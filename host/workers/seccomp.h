@@ -11,6 +11,7 @@ struct SyscallRules {
   // A worker: signals and limits reach this process only (0: not restricted), the parent-death
   // signal stays.
   int only_pid = 0;
+  bool bound = false;  // may not choose its CPUs
 };
 
 // Forbids this process, all its threads and all that it starts what a plugin has no business with.

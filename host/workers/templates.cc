@@ -11,6 +11,7 @@
 
 #include "host/telemetry/log.h"
 #include "host/workers/codes.h"
+#include "host/workers/lease_view.h"
 #include "tenon/plugin.h"
 
 namespace tenon::workers {
@@ -23,12 +24,12 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kOpenLimit{60};
 
 // A library that was replaced is another plugin.
-std::string key_of(const plugins::Manifest& plugin, const PluginGrant& grant) {
+std::string key_of(const plugins::Manifest& plugin, const PluginGrant& grant, bool devices) {
   struct stat info{};
   ::stat(plugin.library.c_str(), &info);
   return plugin.library + '|' + std::to_string(info.st_ino) + '|' +
          std::to_string(info.st_mtim.tv_sec) + '.' + std::to_string(info.st_mtim.tv_nsec) + '|' +
-         (grant.sockets ? "s" : "") + (grant.exec ? "x" : "");
+         (grant.sockets ? "s" : "") + (grant.exec ? "x" : "") + (devices ? "d" : "");
 }
 
 bool lies_in(const std::string& path, const std::vector<std::string>& folders) {
@@ -40,14 +41,31 @@ bool lies_in(const std::string& path, const std::vector<std::string>& folders) {
 }
 
 message::Open open_message(const plugins::Manifest& plugin, const PluginGrant& grant, bool sandbox,
-                           std::vector<std::string> readable) {
+                           std::vector<std::string> readable, std::vector<std::string> devices) {
   message::Open open;
   open.library = plugin.library;
   open.readable = std::move(readable);
   open.sandbox = sandbox;
   open.sockets = grant.sockets;
   open.exec = grant.exec;
+  open.devices = std::move(devices);
   return open;
+}
+
+// The files of all NVIDIA devices, those beside one of them: "/dev/nvidia0", "/dev/nvidia-caps".
+std::vector<std::string> devices_beside(const std::vector<std::string>& files) {
+  std::vector<std::string> out = files;
+  for (const std::string& file : files) {
+    std::error_code error;
+    for (fs::directory_iterator at(fs::path(file).parent_path(), error), end; !error && at != end;
+         at.increment(error)) {
+      if (at->path().filename().string().starts_with("nvidia")) out.push_back(at->path());
+    }
+  }
+  std::ranges::sort(out);
+  const auto repeats = std::ranges::unique(out);
+  out.erase(repeats.begin(), repeats.end());
+  return out;
 }
 
 // A folder in which nothing can be found or made any more.
@@ -113,8 +131,11 @@ class Templates::Entry final : public Child::Handler {
     used_ = Clock::now();
     wants_spare_ |= wanted.memory_bytes != 0;
     // A template's view of the files is fixed when it starts.
-    if (state_ == State::kNone) readable_ = widest(wanted.model_path);
-    if (state_ != State::kPlain && !lies_in(wanted.model_path, readable_)) {
+    if (state_ == State::kNone) {
+      readable_ = widest(wanted.model_path);
+      devices_ = devices_beside(wanted.devices);
+    }
+    if (state_ != State::kPlain && !is_seen(wanted)) {
       owner_.spawn_plain(*this, std::move(wanted));
       return;
     }
@@ -140,7 +161,8 @@ class Templates::Entry final : public Child::Handler {
     child_ = *child;
     state_ = State::kStarting;
     const int nowhere = owner_.nowhere_.get();
-    child_->send(open_message(plugin_, grant_, owner_.options_.sandbox, readable_), {&nowhere, 1});
+    child_->send(open_message(plugin_, grant_, owner_.options_.sandbox, readable_, devices_),
+                 {&nowhere, 1});
   }
 
   void make_spare() {
@@ -172,6 +194,12 @@ class Templates::Entry final : public Child::Handler {
     const auto& roots = owner_.options_.model_roots;
     folders.insert(folders.end(), roots.begin(), roots.end());
     return folders;
+  }
+
+  bool is_seen(const Wanted& wanted) const {
+    return lies_in(wanted.model_path, readable_) &&
+           std::ranges::all_of(wanted.devices,
+                               [&](const std::string& file) { return lies_in(file, devices_); });
   }
 
   bool give_spare(const Wanted& wanted) {
@@ -302,6 +330,7 @@ class Templates::Entry final : public Child::Handler {
   const PluginGrant grant_;
   State state_ = State::kNone;
   std::vector<std::string> readable_;
+  std::vector<std::string> devices_;  // files; of a template for leases with devices
   std::shared_ptr<Child> child_;
   std::vector<Wanted> waiting_;  // for the template
   std::deque<Forking> forking_;  // asked for, not yet told
@@ -332,16 +361,17 @@ std::vector<std::string> ProcessOptions::readable_for(const plugins::Manifest& p
 }
 
 void Templates::start(const plugins::Manifest& plugin, const PluginGrant& grant,
-                      const std::string& model_path, std::uint64_t memory_bytes,
-                      Child::Handler& handler, Take take) {
-  const std::string key = key_of(plugin, grant);
+                      const std::string& model_path, const Lease& lease, Child::Handler& handler,
+                      Take take) {
+  std::vector<std::string> devices = device_files(lease);
+  const std::string key = key_of(plugin, grant, !devices.empty());
   auto& entry = entries_[key];
   if (!options_.data.empty()) {  // before a process is confined to what exists
     std::error_code ignored;
     fs::create_directories(options_.cache_folder(plugin), ignored);
   }
   if (!entry) entry = std::make_shared<Entry>(*this, key, plugin, grant);
-  entry->start({&handler, std::move(take), model_path, memory_bytes});
+  entry->start({&handler, std::move(take), model_path, lease.memory_bytes, std::move(devices)});
 }
 
 void Templates::spawn_plain(Entry& entry, Wanted wanted) {
@@ -353,8 +383,9 @@ void Templates::spawn_plain(Entry& entry, Wanted wanted) {
   limit_memory(**child, wanted);
   const int nowhere = nowhere_.get();
   const auto readable = options_.readable_for(entry.plugin(), wanted.model_path);
-  (*child)->send(open_message(entry.plugin(), entry.grant(), options_.sandbox, readable),
-                 {&nowhere, 1});
+  (*child)->send(
+      open_message(entry.plugin(), entry.grant(), options_.sandbox, readable, wanted.devices),
+      {&nowhere, 1});
   wanted.take(Started{*child, false});
 }
 

@@ -12,6 +12,7 @@
 #include "host/loop/event_loops.h"
 #include "host/plugins/manifest.h"
 #include "host/workers/child.h"
+#include "host/workers/replica.h"
 
 namespace tenon::workers {
 
@@ -47,9 +48,9 @@ class Templates : public std::enable_shared_from_this<Templates> {
   Templates(EventLoops& loops, ProcessOptions options);
   ~Templates();
 
-  // memory_bytes: the most that the process may use; 0: not limited.
+  // Only the lease's memory and devices matter here.
   void start(const plugins::Manifest&, const PluginGrant&, const std::string& model_path,
-             std::uint64_t memory_bytes, Child::Handler&, Take);
+             const Lease&, Child::Handler&, Take);
   // Ends templates that nobody used for long, and makes spare forks.
   void tick();
   bool is_empty() const { return entries_.empty(); }
@@ -60,7 +61,8 @@ class Templates : public std::enable_shared_from_this<Templates> {
     Child::Handler* handler;
     Take take;
     std::string model_path;
-    std::uint64_t memory_bytes = 0;
+    std::uint64_t memory_bytes = 0;    // 0: not limited
+    std::vector<std::string> devices;  // files of the lease's
   };
   class Entry;
 

@@ -48,9 +48,7 @@ Result<void> WorkerReplica::prepare(std::vector<std::string> readable,
   start_.model = {spec_.model_path, spec_.model_name, spec_.options};
   start_.environment = spec_.environment;
   start_.readable = std::move(readable);
-  start_.threads = spec_.lease.threads;
-  start_.memory_bytes = spec_.lease.memory_bytes;
-  start_.flavor = spec_.lease.flavor;
+  start_.lease = spec_.lease;
   start_.spin_ns = spin_ns;
   if (encode(message::ToProcess(start_)).size() > kMaxMessageBytes) {
     return fail(Code::kInvalid, "options and environment of " + spec_.deployment +

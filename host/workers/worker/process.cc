@@ -1,14 +1,17 @@
 #include "host/workers/worker/process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include "host/workers/codes.h"
+#include "host/workers/lease_view.h"
 #include "host/workers/sandbox.h"
 #include "host/workers/worker/lineage.h"
 #include "host/workers/worker/replica_run.h"
@@ -59,7 +62,9 @@ bool Process::open(const msg::Open& open_this, Packet& packet) {
   }
   packet.fds.clear();
   workers::SandboxReport report;
-  if (open_.sandbox) report = workers::confine_process({open_.readable, open_.sockets, open_.exec});
+  if (open_.sandbox)
+    report =
+        workers::confine_process({open_.readable, open_.sockets, open_.exec, open_.devices, false});
   auto plugin = Plugin::open(open_.library, table_.api());
   if (!plugin) return fail_start(plugin.error(), "open");
   plugin_ = std::move(*plugin);
@@ -106,6 +111,22 @@ void Process::estimate(const msg::AskEstimate& ask) {
   }
 }
 
+// While there is one thread: all later ones inherit it.
+bool Process::bind(const CpuList& cpus) {
+  if (cpus.empty()) return false;
+  const std::size_t most = cpus.back() + 1;
+  const std::size_t size = CPU_ALLOC_SIZE(most);
+  cpu_set_t* set = CPU_ALLOC(most);
+  if (set == nullptr) return false;
+  CPU_ZERO_S(size, set);
+  for (const unsigned cpu : cpus) CPU_SET_S(cpu, size, set);
+  const bool done = ::sched_setaffinity(0, size, set) == 0;
+  const std::string why = std::strerror(errno);
+  CPU_FREE(set);
+  if (!done) outlet_.log(TENON_LOG_WARN, "not bound to CPUs " + to_text(cpus) + ": " + why, 0);
+  return done;
+}
+
 void Process::start(const msg::Start& begin, Packet& packet) {
   if (packet.fds.size() != 3 + begin.layout.loops) return;
   auto region = workers::SharedRegion::map(std::move(packet.fds[0]), begin.layout);
@@ -121,10 +142,15 @@ void Process::start(const msg::Start& begin, Packet& packet) {
     bells.push_back(std::move(packet.fds[3 + i]));
   }
   outlet_.attach(*region, begin.layout.loops, std::move(bells), std::move(cache));
+  const bool bound = bind(begin.lease.cpus);
   if (open_.sandbox) {
-    workers::confine_replica({begin.readable, open_.sockets, open_.exec}, begin.memory_bytes);
+    workers::confine_replica(
+        {begin.readable, open_.sockets, open_.exec, workers::device_files(begin.lease), bound},
+        begin.lease.memory_bytes);
   }
   for (const auto& [name, value] : begin.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  // Over the deployment's own: a worker sees its devices and no other, none without any.
+  ::setenv("CUDA_VISIBLE_DEVICES", workers::visible_devices(begin.lease).c_str(), 1);
   table_.attach(region->state(), begin.environment);
   // Straight out: nothing of the plugin runs after destroy().
   ::_exit(run_replica(*plugin_, table_, outlet_, channel_, *region, begin));

@@ -32,6 +32,7 @@ class Process {
   void become(Channel);
   void estimate(const workers::message::AskEstimate&);
   void start(const workers::message::Start&, Packet&);
+  bool bind(const CpuList&);
   bool fail_start(const Error&, const char* stage);
 
   Channel channel_;

@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "host/workers/codes.h"
+#include "host/workers/lease_view.h"
 
 namespace tenon::worker {
 namespace {
@@ -65,16 +66,11 @@ int run_replica(Plugin& plugin, workers::HostTable& table, RingOutlet& outlet,
   if (code != TENON_OK) return failed(outlet, code, error, "prepare");
   const std::uint64_t ready_to_load = now_ns();
 
-  tenon_lease lease{};
-  lease.struct_size = sizeof lease;
-  lease.threads = start.threads;
-  lease.memory_bytes = start.memory_bytes;
-  lease.flavor = workers::to_str(start.flavor);
-  lease.device_stride = sizeof(tenon_device);
+  const workers::LeaseView lease(start.lease);
   tenon_instance* instance = nullptr;
   error = workers::empty_error();
   const auto* cancel = reinterpret_cast<const std::uint32_t*>(&region.state().cancel_load);
-  code = plugin.api.load(plugin.runtime, prepared, &lease, cancel, &instance, &error);
+  code = plugin.api.load(plugin.runtime, prepared, &lease.table(), cancel, &instance, &error);
   if (code == TENON_OK && instance == nullptr) code = TENON_INTERNAL;
   if (code != TENON_OK) return failed(outlet, code, error, "load");
 

@@ -81,6 +81,11 @@ const std::map<std::string, std::function<int(const std::string&)>> kAttempts = 
        unsigned long mask = 1;
        return outcome(::syscall(SYS_sched_setaffinity, ::getppid(), sizeof mask, &mask));
      }},
+    {"/affinity-own",
+     [](auto&) {
+       unsigned long mask = ~0UL;
+       return outcome(::syscall(SYS_sched_setaffinity, 0, sizeof mask, &mask));
+     }},
     {"/outlive", [](auto&) { return outcome(::prctl(PR_SET_PDEATHSIG, 0)); }},
     {"/read", [](auto& path) { return open_and_close(path, O_RDONLY); }},
     {"/write", [](auto& path) { return open_and_close(path, O_WRONLY | O_CREAT); }},
@@ -106,13 +111,16 @@ const std::map<std::string, std::function<int(const std::string&)>> kAttempts = 
 
 class ProberInstance {
  public:
-  explicit ProberInstance(tenon::sdk::Host host) : host_(host) {}
+  ProberInstance(tenon::sdk::Host host, tenon::sdk::Lease lease)
+      : host_(host), lease_(std::move(lease)) {}
 
   void handle(Request request, Reply reply) {
     const std::string path(request.path());
     const std::string body(request.body());
     if (path == "/cache-put") return reply.send(200, {}, put(body));
     if (path == "/cache-get") return reply.send(200, {}, get());
+    if (path == "/lease") return reply.send(200, {}, told());
+    if (path == "/sees") return reply.send(200, {}, seen());
     const auto attempt = kAttempts.find(path);
     if (attempt == kAttempts.end()) return reply.send(404, {}, "");
     reply.send(200, {}, std::to_string(attempt->second(body)));
@@ -146,6 +154,31 @@ class ProberInstance {
     return n == static_cast<ssize_t>(size) ? text : "unreadable";
   }
 
+  // What the host says of the lease …
+  std::string told() const {
+    std::string out = lease_.flavor + " threads=" + std::to_string(lease_.threads) +
+                      " memory=" + std::to_string(lease_.memory_bytes) + " cpus=" + lease_.cpus;
+    for (const auto& device : lease_.devices) {
+      out += " " + std::to_string(device.ordinal) + "=" + device.uuid + "," + device.flavor + "," +
+             std::to_string(device.memory_bytes);
+    }
+    return out;
+  }
+
+  // … and what the process sees: the CPUs of a new thread, and CUDA's devices.
+  static std::string seen() {
+    std::string out = "cpus=";
+    std::thread([&] {
+      cpu_set_t set;
+      if (::sched_getaffinity(0, sizeof set, &set) != 0) return;
+      for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &set)) out += std::to_string(cpu) + ";";
+      }
+    }).join();
+    const char* devices = ::getenv("CUDA_VISIBLE_DEVICES");
+    return out + " devices=" + (devices == nullptr ? "all" : devices);
+  }
+
   const tenon_cache_api* cache() const {
     const std::string_view name = TENON_EXT_CACHE;
     return static_cast<const tenon_cache_api*>(
@@ -153,6 +186,7 @@ class ProberInstance {
   }
 
   tenon::sdk::Host host_;
+  tenon::sdk::Lease lease_;
 };
 
 class Prober {
@@ -168,8 +202,8 @@ class Prober {
     return tenon::sdk::Estimate{1 << 20, 0, 0, 1};
   }
   Result<std::unique_ptr<Prepared>> prepare(const Model&) { return std::make_unique<Prepared>(); }
-  Result<std::unique_ptr<ProberInstance>> load(Prepared&, const Load&) {
-    return std::make_unique<ProberInstance>(host_);
+  Result<std::unique_ptr<ProberInstance>> load(Prepared&, const Load& load) {
+    return std::make_unique<ProberInstance>(host_, load.lease);
   }
 
  private:
