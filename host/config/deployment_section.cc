@@ -158,6 +158,9 @@ void read_limits(Table& table, DeploymentLimits& limits) {
   if (limits.answer_timeout == milliseconds(0)) {
     table.problem(table.position("answerTimeout"), "'answerTimeout' must be more than zero");
   }
+  const auto memory = table.size("memory");
+  take(limits.memory, memory);
+  if (memory == 0) table.problem(table.position("memory"), "'memory' must be more than zero");
 }
 
 Options read_environment(Table& table) {

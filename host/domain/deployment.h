@@ -29,6 +29,7 @@ struct DeploymentLimits {
   unsigned queue = 512;                  // requests waiting at once
   milliseconds load_timeout{300'000};    // without progress, a load is given up
   milliseconds answer_timeout{100'000};  // without a byte from the plugin, a request is given up
+  std::uint64_t memory = 0;              // bytes of one replica; 0: by its estimate
 
   bool operator==(const DeploymentLimits&) const = default;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "host/domain/deployment.h"
@@ -15,5 +16,8 @@ Result<milliseconds> parse_duration(std::string_view);
 // "512MiB", "12GB", "1.5GiB", "4096B"; bytes. kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB
 // powers of 1024.
 Result<std::uint64_t> parse_size(std::string_view);
+
+// "356.5MiB": as parse_size() reads it, to a tenth of the largest unit that fits.
+std::string size_text(std::uint64_t bytes);
 
 }  // namespace tenon

@@ -10,7 +10,8 @@ namespace tenon::lifecycle {
 
 bool Revision::same_worker(const Revision& other) const {
   const auto worker_part = [](const DeploymentSpec& s) {
-    return std::tie(s.runtime, s.model_path, s.flavors, s.isolation, s.options, s.environment);
+    return std::tie(s.runtime, s.model_path, s.flavors, s.isolation, s.limits.memory, s.options,
+                    s.environment);
   };
   return worker_part(spec_) == worker_part(other.spec_) && grant_ == other.grant_ &&
          manifest_->library == other.manifest_->library &&

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "host/scheduler/memory_limit.h"
 #include "host/scheduler/scale.h"
 #include "host/telemetry/log.h"
 
@@ -49,7 +50,7 @@ void Keeper::adopt(std::shared_ptr<const Revision> revision) {
   k.revision = std::move(revision);
   if (changed) {  // what was learned belongs to the old one
     k.restarts = {};
-    k.bytes = 0;
+    k.bytes = k.estimated_bytes = 0;
     k.estimated = k.asking_estimate = false;
     k.deployment().open_gate();
   }
@@ -382,6 +383,7 @@ void Keeper::ask_estimate(Kept& k) {
                        // wrong is told of by the load, in full.
                        if (estimate) {
                          kept->bytes = estimate->host_bytes;
+                         kept->estimated_bytes = estimate->host_bytes + estimate->mapped_bytes;
                          kept->threads = estimate->threads;
                        }
                        revision->deployment().nudge();
@@ -402,8 +404,10 @@ void Keeper::launch(Kept& k, std::uint64_t id) {
 
   workers::ReplicaSpec spec = replica_spec(*k.revision);
   spec.lease.threads = k.threads == 0 ? options_.threads : std::min(k.threads, options_.threads);
-  // No replica may outgrow the host's whole budget; what it really takes is measured.
-  spec.lease.memory_bytes = options_.limits.bytes;
+  const std::uint64_t expected = k.estimated_bytes == 0 ? 0 : std::max(k.estimated_bytes, k.bytes);
+  spec.lease.memory_bytes =
+      scheduler::memory_limit({k.revision->spec().limits.memory, expected, options_.limits.bytes});
+  spec.lease.estimated_bytes = k.estimated_bytes;
   slot->attach(launcher_.launch(spec, *slot));
 }
 

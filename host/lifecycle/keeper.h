@@ -60,8 +60,9 @@ class Keeper {
     std::shared_ptr<const Revision> revision;         // holds the deployment
     std::vector<std::shared_ptr<ReplicaSlot>> slots;  // until their processes are gone
     scheduler::Restarts restarts;
-    std::uint64_t bytes = 0;  // of a replica: measured, else predicted; 0: not known
-    unsigned threads = 0;     // as predicted
+    std::uint64_t bytes = 0;            // of a replica: measured, else predicted; 0: not known
+    std::uint64_t estimated_bytes = 0;  // by its plugin, mapped files too; 0: not known
+    unsigned threads = 0;               // as predicted
     bool asking_estimate = false;
     bool estimated = false;
     bool claims = false;  // stands among claims_

@@ -23,11 +23,12 @@ int open_pidfd(pid_t pid) {
 }
 
 ExitStatus status_of(const siginfo_t& info) {
+  const std::string number = std::to_string(info.si_status);
   if (info.si_code == CLD_EXITED) {
-    return {info.si_status == 0, "exited with status " + std::to_string(info.si_status)};
+    return {info.si_status == 0, "exited with status " + number, std::nullopt};
   }
-  return {false, "killed by signal " + std::to_string(info.si_status) + " (" +
-                     ::strsignal(info.si_status) + ")"};
+  return {false, "killed by signal " + number + " (" + ::strsignal(info.si_status) + ")",
+          std::nullopt};
 }
 
 std::unexpected<Error> os_error(const std::string& what, int error) {
@@ -219,9 +220,7 @@ void Child::ended(ExitStatus status) {
   }
   boost::system::error_code ignored;
   readable_.close(ignored);
-  if (const auto limit = group_ ? group_->exceeded() : std::nullopt) {
-    status.text = "killed: over its memory limit of " + std::to_string(*limit) + " bytes";
-  }
+  status.memory_limit = group_ ? group_->exceeded() : std::nullopt;
   group_.reset();
   if (Handler* handler = std::exchange(handler_, nullptr)) handler->on_exit(status);
 }

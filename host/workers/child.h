@@ -18,8 +18,9 @@ namespace tenon::workers {
 
 // How a process of ours ended.
 struct ExitStatus {
-  bool clean = false;  // exit(0)
-  std::string text;    // "killed by signal 11 (Segmentation fault)", "killed: over its memory …"
+  bool clean = false;                         // exit(0)
+  std::string text;                           // "killed by signal 11 (Segmentation fault)"
+  std::optional<std::uint64_t> memory_limit;  // when it was killed for that
 };
 
 // A process of the host's with its control channel: spawned by it, or forked by a template and

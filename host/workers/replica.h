@@ -153,7 +153,8 @@ struct LeasedDevice {
 // What a replica may use, and nothing beside it.
 struct Lease {
   unsigned threads = 1;
-  std::uint64_t memory_bytes = 0;  // of the host; 0: not limited
+  std::uint64_t memory_bytes = 0;     // of the host; 0: not limited
+  std::uint64_t estimated_bytes = 0;  // what the limit came from, for messages; 0: nothing
   std::string flavor = "cpu/x86";
   CpuList cpus;  // empty: all that the host may use
   std::vector<LeasedDevice> devices;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "host/domain/units.h"
 #include "host/telemetry/log.h"
 #include "host/workers/codes.h"
 #include "host/workers/process_memory.h"
@@ -107,8 +108,9 @@ void WorkerReplica::give_up(Error error) {
   if (state_ == State::kGone) return;
   load_error_ = std::move(error);
   if (child_) child_->forget();
-  asio::post(loops_.control(),
-             [self = shared_from_this()] { self->finish({false, self->load_error_.message}); });
+  asio::post(loops_.control(), [self = shared_from_this()] {
+    self->finish({false, self->load_error_.message, std::nullopt});
+  });
 }
 
 std::expected<RequestId, SubmitError> WorkerReplica::submit(unsigned loop, const RequestView& view,
@@ -270,11 +272,21 @@ void WorkerReplica::on_exit(const ExitStatus& status) {
   finish(status);
 }
 
+std::string WorkerReplica::how_it_ended(const ExitStatus& status) const {
+  if (!status.memory_limit) return status.text;
+  const std::uint64_t estimated = spec_.lease.estimated_bytes;
+  return "killed by its memory limit of " + size_text(*status.memory_limit) + "; " +
+         (estimated == 0 ? "its plugin made no estimate"
+                         : "its plugin estimated " + size_text(estimated)) +
+         "; memory in [deployment.limits] sets another";
+}
+
 void WorkerReplica::finish(const ExitStatus& status) {
   if (state_ == State::kGone) return;
   const State before = std::exchange(state_, State::kGone);
   accepting_.store(false, std::memory_order_release);
   timer_.cancel();
+  const std::string how = how_it_ended(status);
   Gone gone;
   if (reason_) {
     gone = *reason_;
@@ -285,14 +297,14 @@ void WorkerReplica::finish(const ExitStatus& status) {
     gone = {Gone::Kind::kLoadFailed, load_error_};
   } else if (before == State::kStarting) {
     gone = {Gone::Kind::kLoadFailed,
-            {Code::kUnavailable, subject() + " ended while it loaded: " + status.text, true}};
+            {Code::kUnavailable, subject() + " ended while it loaded: " + how, true}};
   } else if (before != State::kStopping) {
     gone = {Gone::Kind::kDied,
-            {Code::kUnavailable, subject() + " ended unexpectedly: " + status.text, true}};
+            {Code::kUnavailable, subject() + " ended unexpectedly: " + how, true}};
     log::error("worker died", {{"plugin", spec_.plugin.id},
                                {"deployment", spec_.deployment},
                                {"pid", pid()},
-                               {"how", status.text}});
+                               {"how", how}});
   }
   if (cache_readable_) {
     boost::system::error_code ignored;
@@ -336,7 +348,7 @@ void WorkerReplica::stop(milliseconds grace) {
     region_ && (region_->state().cancel_load.store(1), true);
     deadline_ = Clock::now() + grace;
     if (!child_) {  // still waits for its template
-      finish({true, "stopped"});
+      finish({true, "stopped", std::nullopt});
       return;
     }
     if (was_ready && grace.count() > 0) {

@@ -83,6 +83,7 @@ class WorkerReplica final : public Replica,
   // Ends the process; the first reason counts.
   void end(Gone::Kind, std::string rule);
   void finish(const ExitStatus&);
+  std::string how_it_ended(const ExitStatus&) const;
   void close_ports(const Failure&, std::function<void()> then);
   void tell_stop();
   void read_memory();

@@ -140,6 +140,19 @@ def limited_host(host):
     return served, groups
 
 
+def test_a_worker_beyond_its_memory_limit_ends_and_says_so(host):
+    served, groups = limited_host(host)
+    if not groups():
+        pytest.skip("no control groups can be made here")
+    # Echo estimates 1 MiB, which gives it 257.
+    assert served.post("echo", "/?burn_bytes=100000000", data="x").text == "x"
+    assert served.post("echo", "/?burn_bytes=400000000", data="x").status_code == 500
+    error = served.status("echo")["lastError"]
+    assert "killed by its memory limit of 257MiB; its plugin estimated 1MiB" in error
+    assert "[deployment.limits]" in error
+    assert served.post("echo", data="y").text == "y"
+
+
 def test_sigterm_leaves_no_control_group(host):
     served, groups = limited_host(host)
     assert served.stop(signal.SIGTERM) == 0

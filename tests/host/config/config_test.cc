@@ -107,6 +107,7 @@ maxWait = "7s"
 queue = 8
 loadTimeout = "9s"
 answerTimeout = "7s"
+memory = "2GiB"
 [deployment.options]
 pooling = "cls"
 rate = 2
@@ -143,7 +144,7 @@ A_B = "c"
   spec.flavors = {"cpu/x86"};
   spec.isolation = Isolation::kHost;
   spec.scale = {1, 3, 4, milliseconds(5000), milliseconds(6000)};
-  spec.limits = {milliseconds(7000), 8, milliseconds(9000), milliseconds(7000)};
+  spec.limits = {milliseconds(7000), 8, milliseconds(9000), milliseconds(7000), 2ULL << 30};
   spec.options = {{"prefix", "x"},
                   {"maxBatchTokens", "16384"},
                   {"rate", "2"},
@@ -231,6 +232,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"[deployment.limits]\nqueue = 0", "6:9: 'queue' must be from 1 to 1000000, found 0"},
         Wrong{"[deployment.limits]\nanswerTimeout = '0s'",
               "6:17: 'answerTimeout' must be more than zero"},
+        Wrong{"[deployment.limits]\nmemory = '0GB'", "6:10: 'memory' must be more than zero"},
         Wrong{"[deployment.limits]\nloadTimeout = '0s'",
               "6:15: 'loadTimeout' must be more than zero"},
         Wrong{"[deployment.env]\n1A = 'x'",
@@ -327,6 +329,7 @@ TEST(Config, TheReferenceIsComplete) {
   defaults.file = config.file;
   defaults.host.loops = 2;                       // the exceptions that the
   defaults.host.limits.memory = 12'000'000'000;  // reference itself marks
+  defaults.deployments[0].limits.memory = 2ULL << 30;
   defaults.plugins = config.plugins;
   defaults.deployments[0].flavors = {"cpu/x86"};
   EXPECT_EQ(config, defaults);

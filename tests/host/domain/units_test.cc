@@ -36,6 +36,15 @@ TEST(Size, IsANumberAndAUnit) {
   EXPECT_EQ(parse_size("1.5GiB"), 1'610'612'736u);
 }
 
+TEST(Size, IsWrittenInTheLargestUnit) {
+  EXPECT_EQ(size_text(0), "0B");
+  EXPECT_EQ(size_text(1023), "1023B");
+  EXPECT_EQ(size_text(1024), "1KiB");
+  EXPECT_EQ(size_text(356'515'840), "340MiB");
+  EXPECT_EQ(size_text(1'610'612'736), "1.5GiB");
+  EXPECT_EQ(size_text(1ULL << 60), "1048576TiB");
+}
+
 TEST(Size, RefusesWhatIsNone) {
   for (const char* text :
        {"", "GB", "12", "12 GB", "12gb", "-1GB", "1e3GB", "12G", "nanB", "9999999999TB"}) {

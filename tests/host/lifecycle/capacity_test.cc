@@ -72,6 +72,25 @@ TEST(Capacity, MemoryCountsAsPredictedThenAsMeasured) {
   EXPECT_EQ(house.launcher.running("a").size(), 1U);
 }
 
+TEST(Capacity, AReplicaIsLimitedByItsEstimateOrByItsOperator) {
+  constexpr std::uint64_t kGiB = 1 << 30;
+  House house;
+  house.limits(10, 8 * kGiB);
+  house.launcher.behave("a", {.estimate = {.host_bytes = kGiB, .mapped_bytes = kGiB}});
+  house.launcher.behave("b", {.estimate = {.host_bytes = kGiB}});
+  DeploymentLimits said;
+  said.memory = 5 * kGiB;
+  house.apply({House::wanted("a"), House::wanted("b", {}, said), House::wanted("c")});
+  for (const char* model : {"a", "b", "c"}) EXPECT_EQ(house.send(model)->wait().status, 200U);
+  const auto lease = [&](const char* model) {
+    return house.launcher.running(model)[0]->spec.lease;
+  };
+  EXPECT_EQ(lease("a").memory_bytes, 3 * kGiB);
+  EXPECT_EQ(lease("a").estimated_bytes, 2 * kGiB);
+  EXPECT_EQ(lease("b").memory_bytes, 5 * kGiB);
+  EXPECT_EQ(lease("c").memory_bytes, 8 * kGiB);
+}
+
 TEST(Capacity, TenThousandRequestsOverFiftyDeploymentsWithRoomForFive) {
   House house;
   house.limits(5);

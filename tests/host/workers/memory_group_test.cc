@@ -68,6 +68,7 @@ class MemoryGroupTest : public WorkersTest {
   static ReplicaSpec limited() {
     ReplicaSpec out = spec("prober");
     out.lease.memory_bytes = kLimit;
+    out.lease.estimated_bytes = 40 << 20;
     return out;
   }
   static bool is_confined(const Replica& replica) {
@@ -95,8 +96,10 @@ TEST_F(MemoryGroupTest, AWorkerBeyondItsLimitIsKilledAndNamedAndNoOther) {
     const Answer answer = ask(*greedy, eat(kLimit * 2));
     ASSERT_TRUE(answer.failure.has_value());
     EXPECT_EQ(answer.failure->kind, Failure::Kind::kDied);
-    EXPECT_THAT(greedy_observer.gone.get().error.message,
-                HasSubstr("killed: over its memory limit of " + std::to_string(kLimit)));
+    EXPECT_THAT(
+        greedy_observer.gone.get().error.message,
+        HasSubstr("killed by its memory limit of 160MiB; its plugin estimated 40MiB; memory "
+                  "in [deployment.limits]"));
   }
   EXPECT_EQ(ask(*other, eat(10 << 20)).body, "0");
   stop(*other, other_observer);
