@@ -3,13 +3,14 @@
 #include <iostream>
 
 #include "host/cli/command.h"
+#include "host/cli/get_devices.h"
 #include "host/cli/get_models.h"
 #include "host/cli/plugin_commands.h"
 #include "host/cli/serve.h"
 
 namespace {
 
-constexpr std::array<tenon::cli::Command, 4> kCommands = {{
+constexpr std::array<tenon::cli::Command, 5> kCommands = {{
     {"serve", "Starts a host and serves until SIGTERM", "CONFIG.toml",
      R"(  --check    read the configuration, say what is wrong with it, start nothing
 
@@ -31,6 +32,16 @@ examples:
   tenon get models --api http://127.0.0.1:9000 -o json
 )",
      tenon::cli::get_models},
+    {"get devices", "Shows this machine's CPUs and GPUs", "[--config CONFIG.toml]",
+     R"(Asks the machine itself: no host needs to run.
+
+  --config CONFIG.toml    name GPUs by the [[flavor]] rules of this file
+
+examples:
+  tenon get devices
+  tenon get devices --config configs/quickstart.toml
+)",
+     tenon::cli::get_devices},
     {"plugin list", "Lists the installed plugins without opening them",
      "[--plugins FOLDER]… [--options]",
      R"(  --plugins FOLDER    where to look; default: the folder 'plugins' beside tenon's own

@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <csignal>
 #include <map>
 #include <memory>
@@ -65,6 +66,14 @@ std::vector<lifecycle::Wanted> wanted(const Config& config,
   return out;
 }
 
+devices::WatchOptions watch_options(const std::vector<FlavorRule>& rules) {
+  devices::WatchOptions options;
+  options.helper = program_folder() + "/tenon-devices";
+  options.environment = devices::own_environment();
+  options.rules = rules;
+  return options;
+}
+
 std::string to_text(const ListenAddress& address) {
   return address.host.contains(':') ? fmt::format("[{}]:{}", address.host, address.port)
                                     : fmt::format("{}:{}", address.host, address.port);
@@ -100,6 +109,8 @@ ServedHost::ServedHost(Loaded loaded)
                               api_.handle(request, *reply);
                             }}),
       gateway_(loops_, deployments_, control_, metrics_, config_.host),
+      devices_(std::make_shared<devices::DeviceWatch>(
+          loops_.control(), watch_options(config_.flavors), devices::DeviceWatch::Told())),
       signals_(loops_.control(), SIGTERM, SIGINT, SIGHUP),
       last_resort_(loops_.control()) {
   metrics_.add_collector([this](telemetry::Metrics::Families& families) {
@@ -125,6 +136,7 @@ void ServedHost::run() {
   log::info("serving", {{"config", config_.file},
                         {"deployments", config_.deployments.size()},
                         {"loops", loops_.size()}});
+  boost::asio::post(loops_.control(), [watch = devices_] { watch->refresh(); });
   loops_.start();
   loops_.join();
   control_.close();

@@ -9,6 +9,7 @@
 #include "host/control/api.h"
 #include "host/control/control.h"
 #include "host/devices/cpus.h"
+#include "host/devices/device_watch.h"
 #include "host/domain/host_spec.h"
 #include "host/gateway/gateway.h"
 #include "host/lifecycle/clock.h"
@@ -59,6 +60,7 @@ class ServedHost {
   control::Api api_;
   control::Control control_;
   gateway::Gateway gateway_;
+  std::shared_ptr<devices::DeviceWatch> devices_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer last_resort_;
 };

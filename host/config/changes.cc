@@ -30,6 +30,7 @@ std::vector<std::string> restarts(const Config& before, const Config& after) {
   compare("host.loops", a.loops, b.loops);
   compare("host.limits", a.limits, b.limits);
   compare("host.corsOrigins", a.cors_origins, b.cors_origins);
+  compare("flavor", before.flavors, after.flavors);
   return out;
 }
 
@@ -59,6 +60,7 @@ Changes changes(const Config& before, const Config& after) {
 
 Config in_force(const Config& before, Config after) {
   after.host = with_live_keys(before.host, after.host);
+  after.flavors = before.flavors;
   return after;
 }
 

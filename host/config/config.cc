@@ -31,6 +31,7 @@ void read(Table& root, Config& config, Surroundings& surroundings) {
   const std::vector<plugins::Manifest>* manifests = scanned ? &*scanned : nullptr;
   root.later({"location", "policy", "environment", "burst", "cluster", "tls", "store"});
   config.plugins = read_grants(root, manifests);
+  config.flavors = read_flavor_rules(root);
 
   std::map<DeploymentKey, Position> seen;
   std::uint64_t standing = 0;  // replicas that are always there

@@ -18,6 +18,9 @@ HostSpec read_host(Table* host, const Surroundings&);
 // [[plugin]]; null: which plugins there are is not known.
 std::vector<PluginGrant> read_grants(Table& root, const std::vector<plugins::Manifest>*);
 
+// [[flavor]]
+std::vector<FlavorRule> read_flavor_rules(Table& root);
+
 // One [[deployment]].
 struct DeploymentContext {
   const HostSpec& host;

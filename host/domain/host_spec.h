@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/domain/deployment.h"
+#include "host/domain/flavor_rule.h"
 
 namespace tenon {
 
@@ -60,6 +61,7 @@ struct Config {
   std::string file;
   HostSpec host;
   std::vector<PluginGrant> plugins;
+  std::vector<FlavorRule> flavors;
   std::vector<DeploymentSpec> deployments;
   bool operator==(const Config&) const = default;
 };

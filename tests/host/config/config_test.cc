@@ -332,6 +332,7 @@ TEST(Config, TheReferenceIsComplete) {
   defaults.deployments[0].limits.memory = 2ULL << 30;
   defaults.plugins = config.plugins;
   defaults.deployments[0].flavors = {"cpu/x86"};
+  defaults.flavors = {{"NVIDIA H100*", 70'000'000'000, 90'000'000'000, {FlavorType::kGpu, "h100"}}};
   EXPECT_EQ(config, defaults);
 
   // An unknown key makes the reader list all keys that it knows of a table.
@@ -375,6 +376,30 @@ TEST(Config, SurvivesNonsense) {
     const auto config = read_config(text, "f.toml", machine);
     EXPECT_EQ(config.has_value(), *text == '\0') << text;
   }
+}
+
+TEST(Config, FlavorRulesNameGpus) {
+  const Config config = read(std::string(kEcho) +
+                             "[[flavor]]\nmatch = 'NVIDIA H100*'\nmemory = ['70GB', '90GB']\n"
+                             "code = 'gpu/big'\n[[flavor]]\nmatch = '*'\ncode = 'gpu/other'\n");
+  ASSERT_EQ(config.flavors.size(), 2u);
+  EXPECT_EQ(
+      config.flavors[0],
+      (FlavorRule{"NVIDIA H100*", 70'000'000'000, 90'000'000'000, {FlavorType::kGpu, "big"}}));
+  EXPECT_EQ(config.flavors[1].most, ~std::uint64_t{0});
+}
+
+TEST(Config, FlavorRulesThatNameNothingAreRefused) {
+  const auto wrong = [](const std::string& rule) {
+    return problems_of(std::string(kEcho) + "[[flavor]]\n" + rule);
+  };
+  using testing::HasSubstr;
+  EXPECT_THAT(wrong("match = ''\ncode = 'gpu/a'"), HasSubstr("'match' is empty"));
+  EXPECT_THAT(wrong("match = 'x'\ncode = 'cpu/x86'"), HasSubstr("is a CPU flavor"));
+  EXPECT_THAT(wrong("match = 'x'\ncode = 'h100'"), HasSubstr("is no flavor"));
+  EXPECT_THAT(wrong("match = 'x'\ncode = 'gpu/a'\nmemory = ['9GB', '7GB']"),
+              HasSubstr("such as [\"70GB\", \"90GB\"]"));
+  EXPECT_THAT(wrong("code = 'gpu/a'"), HasSubstr("match"));
 }
 
 }  // namespace
