@@ -110,22 +110,6 @@ void write_model(Writer& out, const lifecycle::DeploymentStatus& status) {
 
 }  // namespace
 
-std::string_view to_string(lifecycle::Phase phase) {
-  switch (phase) {
-    case lifecycle::Phase::kCreated:
-      return "CREATED";
-    case lifecycle::Phase::kDeploying:
-      return "DEPLOYING";
-    case lifecycle::Phase::kDeployed:
-      return "DEPLOYED";
-    case lifecycle::Phase::kDeactivated:
-      return "DEACTIVATED";
-    case lifecycle::Phase::kFailed:
-      return "FAILED";
-  }
-  return "UNKNOWN";
-}
-
 std::string models_json(std::span<const lifecycle::DeploymentStatus> all) {
   std::string body = R"({"models":[)";
   Writer out(body);

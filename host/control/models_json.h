@@ -8,8 +8,6 @@
 
 namespace tenon::control {
 
-std::string_view to_string(lifecycle::Phase);  // "DEPLOYED"
-
 // The body of GET /v0/models: {"models": […]}, in the order given. Times are milliseconds, moments
 // ISO 8601, memory bytes.
 std::string models_json(std::span<const lifecycle::DeploymentStatus>);

@@ -36,6 +36,7 @@ ErrorAnswer plugin_error(const workers::Failure& failure) {
 
 void Connection::on_response(const workers::ResponseMessage& message) {
   if (state_ != State::kServing || answered_) return;
+  if (!answering_ && flight_) revision_ = flight_->revision();
   if (message.final) flight_.reset();
   if (message.failure) {
     if (answering_) {
@@ -136,6 +137,7 @@ HostFields Connection::host_fields(bool plugin_answers_cors) {
   fields.date = loop_.date();
   fields.request_id = request_id_;
   if (!plugin_answers_cors) fields.cors_origin = cors_origin_;
+  fields.revision = revision_;
   fields.close = !keep_alive_;
   fields.keep_alive = keep_alive_ && !parser_.is_http_1_1();
   return fields;

@@ -114,9 +114,9 @@ bool is(std::string_view name, std::string_view lower_name) {
 // Headers that the host writes itself or that concern one connection only.
 bool is_ours(std::string_view name) {
   static constexpr std::string_view kNames[] = {
-      "connection",         "content-length",   "date",        "keep-alive",
-      "proxy-authenticate", "proxy-connection", "te",          "trailer",
-      "transfer-encoding",  "upgrade",          "x-request-id"};
+      "connection",         "content-length",   "date",         "keep-alive",
+      "proxy-authenticate", "proxy-connection", "te",           "trailer",
+      "transfer-encoding",  "upgrade",          "x-request-id", "x-tenon-revision"};
   return std::ranges::any_of(kNames, [name](std::string_view ours) { return is(name, ours); });
 }
 
@@ -188,6 +188,11 @@ void append_framing(std::string& out, Framing framing, std::uint64_t length) {
 void append_host_fields(std::string& out, const HostFields& fields) {
   append_header(out, "date", fields.date);
   append_header(out, "x-request-id", fields.request_id);
+  if (fields.revision != 0) {
+    out.append("x-tenon-revision: ");
+    append_number(out, fields.revision);
+    out.append("\r\n");
+  }
   if (!fields.cors_origin.empty()) {
     append_header(out, "access-control-allow-origin", fields.cors_origin);
     if (fields.cors_origin != "*") append_header(out, "vary", "origin");

@@ -24,6 +24,7 @@ struct HostFields {
   std::string_view date;  // "Tue, 24 Nov 2026 15:00:00 GMT"
   std::string_view request_id;
   std::string_view cors_origin;  // empty: none
+  std::uint64_t revision = 0;    // of the deployment, that answers; 0: none does
   bool close = false;            // the connection ends with this answer
   bool keep_alive = false;       // HTTP/1.0 asked for it
 };

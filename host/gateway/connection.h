@@ -119,6 +119,7 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
 
   std::shared_ptr<lifecycle::Target> target_;
   std::shared_ptr<lifecycle::Flight> flight_;
+  std::uint64_t revision_ = 0;  // that answers; 0: none, or not yet known
   std::vector<workers::HeaderView> views_;
   std::string request_id_;
   TraceContext trace_;

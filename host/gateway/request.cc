@@ -25,6 +25,7 @@ void Connection::begin_request(bool whole) {
   body_sent_ = 0;
   unconsumed_ = discarded_ = length_left_ = ungranted_ = 0;
   status_ = 0;
+  revision_ = 0;
   framing_ = Framing::kNone;
   trace_ = {};
   cors_origin_ = {};

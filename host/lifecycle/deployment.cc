@@ -19,14 +19,17 @@ bool Revision::same_worker(const Revision& other) const {
 }
 
 bool Revision::operator==(const Revision& other) const {
-  return same_worker(other) && spec_ == other.spec_;
+  return same_worker(other) && spec_ == other.spec_ && number_ == other.number_ &&
+         terms_ == other.terms_;
 }
 
-Deployment::Deployment(DeploymentKey key, std::shared_ptr<Context> context, std::uint64_t id)
+Deployment::Deployment(DeploymentKey key, std::shared_ptr<Context> context, std::uint64_t id,
+                       std::shared_ptr<Deployment> main)
     : key_(std::move(key)),
       context_(std::move(context)),
       metrics_(context_->metrics.of(key_)),
       id_(id),
+      main_(std::move(main)),
       lanes_(context_->loops.size()) {}
 
 Deployment::~Deployment() = default;
@@ -67,12 +70,13 @@ bool Deployment::enter_queue(unsigned limit) {
     queued_.fetch_sub(1);
     return false;
   }
-  metrics_->queue_depth(before + 1);
+  if (!main_) metrics_->queue_depth(before + 1);
   return true;
 }
 
 void Deployment::leave_queue() {
-  metrics_->queue_depth(queued_.fetch_sub(1) - 1);
+  const unsigned left = queued_.fetch_sub(1) - 1;
+  if (!main_) metrics_->queue_depth(left);
 }
 
 void Deployment::note_waiting(TimePoint since) {
@@ -147,6 +151,50 @@ void Deployment::publish(std::vector<std::shared_ptr<ReplicaSlot>> ready) {
   });
 }
 
+std::shared_ptr<const Canary> Deployment::canary() const {
+  const std::lock_guard lock(mutex_);
+  return canary_;
+}
+
+void Deployment::set_canary(std::shared_ptr<const Canary> canary) {
+  {
+    const std::lock_guard lock(mutex_);
+    canary_ = std::move(canary);
+  }
+  tell_lanes([](Deployment& self, unsigned loop) {
+    if (Lane* lane = self.lane_if_any(loop)) lane->refresh();
+  });
+}
+
+void Deployment::forget_canary() {
+  for (Cell& cell : lanes_) {
+    if (cell.lane) cell.lane->forget_canary();
+  }
+  const std::lock_guard lock(mutex_);
+  canary_.reset();
+}
+
+void Deployment::record(LifeEvent::Type type, std::uint64_t revision, std::string message) {
+  if (main_) return main_->record(type, revision, std::move(message));
+  LifeEvent event{context_->clock.wall(), type, Phase::kCreated, revision, std::move(message)};
+  {
+    const std::lock_guard lock(mutex_);
+    event.phase = view_.phase;
+    view_.events.add(event);
+  }
+  if (context_->observer) context_->observer->on_event(key_, event);
+}
+
+Phase Deployment::phase() const {
+  const std::lock_guard lock(mutex_);
+  return view_.phase;
+}
+
+bool Deployment::gone() const {
+  const std::lock_guard lock(mutex_);
+  return view_.gone;
+}
+
 void Deployment::fail_waiting(const Refusal& refusal) {
   take_waiting_since();
   tell_lanes([refusal](Deployment& self, unsigned loop) {
@@ -154,7 +202,31 @@ void Deployment::fail_waiting(const Refusal& refusal) {
   });
 }
 
+namespace {
+
+CanaryStatus canary_status(const Canary& canary) {
+  const DeploymentStatus own = canary.revision->deployment().status();
+  CanaryStatus status;
+  status.revision = own.revision;
+  status.weight = canary.weight;
+  status.replicas_ready = own.replicas_ready;
+  status.replicas_starting = own.replicas_starting;
+  status.queued = own.queued;
+  status.in_flight = own.in_flight;
+  status.memory_bytes = own.memory_bytes;
+  if (own.phase == Phase::kFailed) status.failure = own.last_error;
+  return status;
+}
+
+}  // namespace
+
 DeploymentStatus Deployment::status() const {
+  DeploymentStatus status = own_status();
+  if (const auto held = canary()) status.canary = canary_status(*held);
+  return status;
+}
+
+DeploymentStatus Deployment::own_status() const {
   const std::lock_guard lock(mutex_);
   DeploymentStatus status;
   status.key = key_;
@@ -173,9 +245,11 @@ DeploymentStatus Deployment::status() const {
   status.last_error = view_.last_error;
   status.load_done = view_.progress.done;
   status.load_stage = view_.progress.stage;
-  const bool failed = view_.restarts.failures != 0 && ready_.empty() && gate_ != nullptr;
-  const bool first = view_.starting != 0 && !view_.ever_ready;
-  status.phase = failed ? Phase::kFailed : first ? Phase::kDeploying : Phase::kDeployed;
+  status.phase = view_.phase;
+  status.revision = view_.revision;
+  status.next = view_.next;
+  if (view_.failed) status.failed = *view_.failed;
+  status.events = view_.events.list();
   return status;
 }
 

@@ -10,10 +10,12 @@
 
 #include "host/lifecycle/clock.h"
 #include "host/lifecycle/dispatcher.h"
+#include "host/lifecycle/life_event.h"
 #include "host/lifecycle/refusals.h"
 #include "host/lifecycle/remembered.h"
 #include "host/loop/event_loops.h"
 #include "host/scheduler/restarts.h"
+#include "host/scheduler/rollout.h"
 #include "host/telemetry/metrics.h"
 
 namespace tenon::lifecycle {
@@ -21,6 +23,7 @@ namespace tenon::lifecycle {
 class Deployment;
 class Lane;
 class ReplicaSlot;
+class Revision;
 
 // What all deployments of a host share.
 struct Context {
@@ -28,17 +31,34 @@ struct Context {
   Clock& clock;
   telemetry::Metrics& metrics;
   std::function<void(std::shared_ptr<Deployment>)> consider;  // [control]
+  // Requests are the revision's from now on. [control]
+  std::function<void(const std::shared_ptr<const Revision>&)> serves;
+  LifeObserver* observer;  // may be null
+};
+
+// What may change of a deployment without a new revision.
+struct Terms {
+  bool enabled = true;
+  // Of the flavors that its spec lists, or of all; absent: each. A replica on another one is
+  // drained and replaced.
+  std::optional<std::vector<std::string>> allowed_flavors;
+  std::optional<std::string> forbidden;  // why policies let it run nowhere
+
+  bool operator==(const Terms&) const = default;
 };
 
 // A deployment as it was configured at one time; what find() gives out.
 class Revision final : public Target {
  public:
   Revision(DeploymentSpec spec, std::shared_ptr<const plugins::Manifest> manifest,
-           PluginGrant grant, std::shared_ptr<Deployment> deployment)
+           PluginGrant grant, std::shared_ptr<Deployment> deployment, std::uint64_t number = 1,
+           Terms terms = {})
       : spec_(std::move(spec)),
         manifest_(std::move(manifest)),
         grant_(std::move(grant)),
-        deployment_(std::move(deployment)) {}
+        deployment_(std::move(deployment)),
+        number_(number),
+        terms_(std::move(terms)) {}
 
   const DeploymentSpec& spec() const override { return spec_; }
   const plugins::Manifest& plugin() const override { return *manifest_; }
@@ -46,6 +66,9 @@ class Revision final : public Target {
   const PluginGrant& grant() const { return grant_; }
   Deployment& deployment() const { return *deployment_; }
   const std::shared_ptr<Deployment>& shared_deployment() const { return deployment_; }
+
+  std::uint64_t number() const { return number_; }
+  const Terms& terms() const { return terms_; }
 
   // Whether a replica of the one serves the other: nothing differs that a worker sees.
   bool same_worker(const Revision&) const;
@@ -56,6 +79,16 @@ class Revision final : public Target {
   std::shared_ptr<const plugins::Manifest> manifest_;
   PluginGrant grant_;
   std::shared_ptr<Deployment> deployment_;
+  std::uint64_t number_;
+  Terms terms_;
+};
+
+// A revision that gets a share of a deployment's requests. It has replicas, a queue and a cold
+// start of its own, as a deployment has: a second one behind the same name. What it cannot serve it
+// gives back to the first.
+struct Canary {
+  std::shared_ptr<Revision> revision;
+  unsigned weight = 0;  // percent
 };
 
 // What lasts of a deployment over its revisions, and what its event loops and the control loop
@@ -69,24 +102,29 @@ class Revision final : public Target {
 //  - the gate: while it is shut, requests that find no ready replica are refused at once.
 class Deployment : public std::enable_shared_from_this<Deployment> {
  public:
-  Deployment(DeploymentKey, std::shared_ptr<Context>, std::uint64_t id);
+  // `main`: the deployment that this is a canary of.
+  Deployment(DeploymentKey, std::shared_ptr<Context>, std::uint64_t id,
+             std::shared_ptr<Deployment> main = nullptr);
   ~Deployment();
 
   const DeploymentKey& key() const { return key_; }
   std::uint64_t id() const { return id_; }
   const Context& context() const { return *context_; }
   telemetry::DeploymentMetrics& metrics() const { return *metrics_; }
+  Deployment* main() const { return main_.get(); }  // null: it is no canary
 
   // [event loop `loop`]
   Lane& lane(unsigned loop);
   Lane* lane_if_any(unsigned loop);
   void drop_lane(unsigned loop);
+  scheduler::Share& share(unsigned loop) { return lanes_[loop].share; }
 
   // [any] Has the keeper look at this deployment soon.
   void nudge();
 
   // [event loops]
   std::vector<std::shared_ptr<ReplicaSlot>> ready() const;
+  std::shared_ptr<const Canary> canary() const;
   unsigned queued() const { return queued_.load(); }
   bool enter_queue(unsigned limit);  // false: full
   void leave_queue();
@@ -101,7 +139,11 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   // [control]
   void forget_nudge() { nudged_.store(false); }
   void publish(std::vector<std::shared_ptr<ReplicaSlot>> ready);  // and tells the lanes
-  void fail_waiting(const Refusal&);                              // all that wait now
+  void set_canary(std::shared_ptr<const Canary>);                 // and tells the lanes
+  // All that wait now; of a canary, they go on to its main deployment.
+  void fail_waiting(const Refusal&);
+  // Breaks the ring of a deployment and its canary, once no loop runs any more.
+  void forget_canary();
   void shut_gate(Refusal, TimePoint until);  // TimePoint::max(): until it is opened
   void open_gate();
   void grow_above(unsigned in_flight) { grow_above_.store(in_flight, std::memory_order_relaxed); }
@@ -116,6 +158,11 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
     std::optional<std::string> last_error;
     Progress progress;
     bool ever_ready = false;
+    bool gone = false;
+    Phase phase = Phase::kCreated;
+    std::uint64_t revision = 0, next = 0;
+    std::unique_ptr<FailedRevision> failed;
+    RecentEvents events;
   };
   template <class Change>
   void change_view(Change change) {
@@ -123,20 +170,28 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
     change(view_);
   }
 
+  // [control] Keeps the event and tells the observer.
+  void record(LifeEvent::Type, std::uint64_t revision, std::string message = {});
+  Phase phase() const;
+  bool gone() const;  // [any] deleted, and its last replica is gone
+
   DeploymentStatus status() const;  // [any]
 
  private:
+  DeploymentStatus own_status() const;
   void tell_lanes(std::function<void(Deployment&, unsigned loop)>);
 
   struct Cell {
     std::atomic<bool> present{false};
     std::unique_ptr<Lane> lane;  // touched on its loop only
+    scheduler::Share share;      // of the canary; likewise
   };
 
   const DeploymentKey key_;
   const std::shared_ptr<Context> context_;
   const std::shared_ptr<telemetry::DeploymentMetrics> metrics_;
   const std::uint64_t id_;
+  const std::shared_ptr<Deployment> main_;
   std::vector<Cell> lanes_;
 
   std::atomic<unsigned> queued_{0};
@@ -147,6 +202,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
 
   mutable std::mutex mutex_;  // of what follows; never held while anything else is called
   std::vector<std::shared_ptr<ReplicaSlot>> ready_;
+  std::shared_ptr<const Canary> canary_;
   std::unique_ptr<std::pair<Refusal, TimePoint>> gate_;
   std::unique_ptr<Remembered> remembered_;
   View view_;

@@ -34,9 +34,14 @@ std::uint64_t next_instance() {
 
 }  // namespace
 
-// Keys point into the revisions' specs.
+// Keys point into the deployments.
 struct Deployments::Names {
-  std::unordered_map<Name, std::shared_ptr<Revision>, NameHash> revisions;
+  struct Entry {
+    std::shared_ptr<Revision> wanted;
+    std::shared_ptr<Revision> serving;  // another one until `wanted` is ready, or when it failed
+    std::shared_ptr<const Canary> canary;
+  };
+  std::unordered_map<Name, Entry, NameHash> entries;
 };
 
 struct Deployments::NamesOfThread {
@@ -47,10 +52,11 @@ struct Deployments::NamesOfThread {
 };
 
 Deployments::Deployments(EventLoops& loops, workers::ReplicaLauncher& launcher, Clock& clock,
-                         telemetry::Metrics& metrics, KeeperOptions options)
+                         telemetry::Metrics& metrics, KeeperOptions options, LifeObserver* observer)
     : context_(std::make_shared<Context>(
           Context{loops, clock, metrics,
-                  [this](const std::shared_ptr<Deployment>& d) { keeper_.consider(*d); }})),
+                  [this](const std::shared_ptr<Deployment>& d) { keeper_.consider(*d); },
+                  [this](const std::shared_ptr<const Revision>& r) { serves(r); }, observer})),
       keeper_(context_, launcher, options),
       instance_(next_instance()),
       names_(std::make_shared<Names>()) {}
@@ -62,33 +68,89 @@ std::shared_ptr<const Deployments::Names> Deployments::names() const {
   return names_;
 }
 
+void Deployments::publish(std::shared_ptr<const Names> names) {
+  {
+    const std::lock_guard lock(mutex_);
+    names_ = std::move(names);
+  }
+  version_.fetch_add(1, std::memory_order_release);
+}
+
 void Deployments::apply(std::vector<Wanted> wanted) {
   const std::shared_ptr<const Names> before = names();
   auto after = std::make_shared<Names>();
-  std::vector<std::shared_ptr<Revision>> adopted;
+  std::vector<const Names::Entry*> changed;
   for (Wanted& w : wanted) {
-    const auto found = before->revisions.find(name_of(w.spec.key));
-    const bool known = found != before->revisions.end();
-    auto deployment = known ? found->second->shared_deployment()
-                            : std::make_shared<Deployment>(w.spec.key, context_, next_id_++);
-    auto revision = std::make_shared<Revision>(std::move(w.spec), std::move(w.plugin),
-                                               std::move(w.grant), std::move(deployment));
-    if (known && *found->second == *revision) {
-      revision = found->second;
-    } else {
-      adopted.push_back(revision);
-    }
-    after->revisions.emplace(name_of(revision->spec().key), revision);
+    const auto found = before->entries.find(name_of(w.spec.key));
+    const bool known = found != before->entries.end();
+    Names::Entry entry = known ? found->second : Names::Entry{};
+    const auto deployment = known ? entry.wanted->shared_deployment()
+                                  : std::make_shared<Deployment>(w.spec.key, context_, next_id_++);
+    auto canary_now = canary(w, deployment, entry.canary);
+    auto revision =
+        std::make_shared<Revision>(std::move(w.spec), std::move(w.plugin), std::move(w.grant),
+                                   deployment, w.revision, std::move(w.terms));
+    const bool same = known && *entry.wanted == *revision && entry.canary == canary_now;
+    if (!known || *entry.wanted != *revision) entry.wanted = revision;
+    if (!known) entry.serving = revision;
+    entry.canary = std::move(canary_now);
+    const auto added = after->entries.emplace(name_of(deployment->key()), std::move(entry)).first;
+    if (!same) changed.push_back(&added->second);
+  }
+  pending_ = after.get();
+  for (const Names::Entry* entry : changed) keeper_.adopt(entry->wanted, entry->canary);
+  pending_ = nullptr;
+  publish(after);
+  std::vector<std::shared_ptr<Deployment>> leaving;
+  for (const auto& [name, entry] : before->entries) {
+    if (!after->entries.contains(name)) leaving.push_back(entry.wanted->shared_deployment());
   }
   {
     const std::lock_guard lock(mutex_);
-    names_ = after;
+    std::erase_if(leaving_, [](const auto& d) { return d->gone(); });
+    leaving_.insert(leaving_.end(), leaving.begin(), leaving.end());
   }
-  version_.fetch_add(1, std::memory_order_release);
-  for (const auto& [name, revision] : before->revisions) {
-    if (!after->revisions.contains(name)) keeper_.remove(revision->deployment());
+  for (const auto& deployment : leaving) keeper_.remove(*deployment);
+}
+
+// The one that there was when nothing of it is new.
+std::shared_ptr<const Canary> Deployments::canary(Wanted& wanted,
+                                                  const std::shared_ptr<Deployment>& main,
+                                                  const std::shared_ptr<const Canary>& before) {
+  if (!wanted.canary) return nullptr;
+  WantedCanary& w = *wanted.canary;
+  const bool lives = before && main->canary() == before;  // else it went with a deactivation
+  const auto deployment =
+      lives ? before->revision->shared_deployment()
+            : std::make_shared<Deployment>(main->key(), context_, next_id_++, main);
+  auto revision =
+      std::make_shared<Revision>(std::move(w.spec), std::move(w.plugin), std::move(w.grant),
+                                 deployment, w.revision, wanted.terms);
+  if (lives && *before->revision == *revision) {
+    if (before->weight == w.weight) return before;
+    revision = before->revision;
   }
-  for (auto& revision : adopted) keeper_.adopt(std::move(revision));
+  return std::make_shared<const Canary>(std::move(revision), w.weight);
+}
+
+void Deployments::serves(const std::shared_ptr<const Revision>& revision) {
+  if (revision->deployment().main()) return;  // a canary has no name of its own
+  const Name name = name_of(revision->deployment().key());
+  const auto set = [&](Names& names) {
+    const auto found = names.entries.find(name);
+    if (found == names.entries.end()) return false;
+    Names::Entry& entry = found->second;
+    if (&entry.wanted->deployment() != &revision->deployment()) return false;
+    if (entry.serving == revision) return false;
+    entry.serving = std::const_pointer_cast<Revision>(revision);
+    return true;
+  };
+  if (pending_) {
+    set(*pending_);
+    return;
+  }
+  auto after = std::make_shared<Names>(*names());
+  if (set(*after)) publish(std::move(after));
 }
 
 void Deployments::shutdown(milliseconds grace, std::move_only_function<void()> done) {
@@ -109,9 +171,9 @@ std::shared_ptr<Target> Deployments::find(std::string_view workspace, std::strin
   if (const auto found = mine.targets.find(name); found != mine.targets.end()) {
     return found->second;
   }
-  const auto found = mine.names->revisions.find(name);
-  if (found == mine.names->revisions.end()) return nullptr;
-  const std::shared_ptr<Revision>& revision = found->second;
+  const auto found = mine.names->entries.find(name);
+  if (found == mine.names->entries.end()) return nullptr;
+  const std::shared_ptr<Revision>& revision = found->second.serving;
   std::shared_ptr<Target> target(revision.get(), [held = revision](Target*) {});
   mine.targets.emplace(found->first, target);
   return target;
@@ -121,7 +183,7 @@ Refusal Deployments::explain_missing(std::string_view workspace, std::string_vie
                                      std::string_view environment) const {
   bool workspace_known = false;
   std::string known;
-  for (const auto& [name, revision] : names()->revisions) {
+  for (const auto& [name, entry] : names()->entries) {
     if (name.workspace != workspace) continue;
     workspace_known = true;
     if (name.model != model) continue;
@@ -146,8 +208,18 @@ std::shared_ptr<Flight> Deployments::ask(const std::shared_ptr<Target>& target,
 
 std::vector<DeploymentStatus> Deployments::status() const {
   std::vector<DeploymentStatus> all;
-  for (const auto& [name, revision] : names()->revisions) {
-    all.push_back(revision->deployment().status());
+  const std::shared_ptr<const Names> now = names();
+  for (const auto& [name, entry] : now->entries) {
+    all.push_back(entry.wanted->deployment().status());
+  }
+  std::vector<std::shared_ptr<Deployment>> leaving;
+  {
+    const std::lock_guard lock(mutex_);
+    leaving = leaving_;
+  }
+  for (const auto& deployment : leaving) {
+    if (deployment->gone() || now->entries.contains(name_of(deployment->key()))) continue;
+    all.push_back(deployment->status());
   }
   std::ranges::sort(all, {}, &DeploymentStatus::key);
   return all;
@@ -155,10 +227,12 @@ std::vector<DeploymentStatus> Deployments::status() const {
 
 void Deployments::for_each_replica(
     const std::function<void(const DeploymentKey&, const workers::Replica&)>& visit) const {
-  for (const auto& [name, revision] : names()->revisions) {
-    for (const auto& slot : revision->deployment().ready()) {
-      visit(revision->deployment().key(), slot->replica());
-    }
+  const auto visit_all = [&](const Deployment& deployment) {
+    for (const auto& slot : deployment.ready()) visit(deployment.key(), slot->replica());
+  };
+  for (const auto& [name, entry] : names()->entries) {
+    visit_all(entry.wanted->deployment());
+    if (entry.canary) visit_all(entry.canary->revision->deployment());
   }
 }
 

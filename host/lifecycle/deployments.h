@@ -14,11 +14,25 @@
 
 namespace tenon::lifecycle {
 
-// A deployment as the configuration wants it.
+// A second revision that is to get a share of a deployment's requests.
+struct WantedCanary {
+  DeploymentSpec spec;  // of the same key
+  std::shared_ptr<const plugins::Manifest> plugin;
+  PluginGrant grant;
+  std::uint64_t revision = 0;
+  unsigned weight = 0;  // percent
+};
+
+// A deployment as its owner wants it. A spec, with plugin and grant, is immutable under its
+// revision number; an earlier pair again rolls back. Only `terms`, `canary` and what no worker sees
+// (scale, limits) may change under the same number.
 struct Wanted {
   DeploymentSpec spec;
   std::shared_ptr<const plugins::Manifest> plugin;
   PluginGrant grant;
+  std::uint64_t revision = 1;
+  Terms terms{};
+  std::optional<WantedCanary> canary{};
 };
 
 // All deployments of a host: finds them, hands requests over, keeps their replicas.
@@ -29,11 +43,12 @@ struct Wanted {
 class Deployments final : public Dispatcher {
  public:
   Deployments(EventLoops&, workers::ReplicaLauncher&, Clock&, telemetry::Metrics&,
-              KeeperOptions = {});
+              KeeperOptions = {}, LifeObserver* = nullptr);
   ~Deployments() override;
 
-  // Makes the deployments be these: new ones are added, changed ones get a new revision, those that
-  // are missing are drained and forgotten; the others are not touched.
+  // Makes the deployments be these: new ones are added, those that are missing are drained and
+  // forgotten, those that are the same are not touched. A new revision gets the requests once it
+  // has as many replicas ready as the earlier one; if it fails to load, that one serves on.
   void apply(std::vector<Wanted>);
   void set_limits(const RoomLimits& limits, milliseconds drain) {
     keeper_.set_limits(limits, drain);
@@ -60,10 +75,15 @@ class Deployments final : public Dispatcher {
   struct NamesOfThread;
 
   std::shared_ptr<const Names> names() const;
+  void publish(std::shared_ptr<const Names>);
+  void serves(const std::shared_ptr<const Revision>&);
+  std::shared_ptr<const Canary> canary(Wanted&, const std::shared_ptr<Deployment>& main,
+                                       const std::shared_ptr<const Canary>& before);
 
   const std::shared_ptr<Context> context_;
   Keeper keeper_;
   std::uint64_t next_id_ = 1;
+  Names* pending_ = nullptr;  // while apply() makes them
 
   // find() reads a copy that its thread keeps for as long as the version stands, so that neither
   // the map nor a revision's reference count is shared between event loops.
@@ -71,6 +91,7 @@ class Deployments final : public Dispatcher {
   std::atomic<std::uint64_t> version_{1};
   mutable std::mutex mutex_;
   std::shared_ptr<const Names> names_;
+  std::vector<std::shared_ptr<Deployment>> leaving_;  // deleted, and being drained
 };
 
 }  // namespace tenon::lifecycle

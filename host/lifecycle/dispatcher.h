@@ -11,6 +11,7 @@
 
 #include "host/domain/deployment.h"
 #include "host/domain/error.h"
+#include "host/lifecycle/life_event.h"
 #include "host/plugins/manifest.h"
 #include "host/workers/replica.h"
 
@@ -63,6 +64,8 @@ class Flight {
   // The client is gone: the request is taken out of the queue or cancelled in its replica; no
   // further call to the exchange.
   virtual void abandon() = 0;
+  // Which revision of the deployment answers; 0 while none does.
+  virtual std::uint64_t revision() const { return 0; }
 };
 
 // A deployment as the gateway sees it; stays valid while held, also after a reload removed it.
@@ -73,8 +76,6 @@ class Target {
   virtual const plugins::Manifest& plugin() const = 0;
 };
 
-enum class Phase : std::uint8_t { kCreated, kDeploying, kDeployed, kDeactivated, kFailed };
-
 struct ColdStart {
   // queue, place, fork, prepare, map, upload, first; in this order, as /metrics names them.
   std::vector<std::pair<std::string_view, std::chrono::nanoseconds>> stages;
@@ -83,10 +84,31 @@ struct ColdStart {
   bool from_template = false;
 };
 
+// A second revision that gets a share of the requests.
+struct CanaryStatus {
+  std::uint64_t revision = 0;
+  unsigned weight = 0;  // percent
+  unsigned replicas_ready = 0;
+  unsigned replicas_starting = 0;
+  unsigned queued = 0;
+  unsigned in_flight = 0;
+  std::uint64_t memory_bytes = 0;
+  std::optional<std::string> failure;  // why it gets no requests
+};
+
+struct FailedRevision {
+  std::uint64_t number = 0;
+  std::string reason;
+};
+
 struct DeploymentStatus {
   DeploymentKey key;
   std::string runtime;
   Phase phase = Phase::kCreated;
+  std::uint64_t revision = 0;            // that requests are served by, or will start
+  std::uint64_t next = 0;                // that is to follow it once it is ready; 0: none
+  std::optional<FailedRevision> failed;  // that was to follow and could not
+  std::optional<CanaryStatus> canary;
   unsigned replicas_ready = 0;
   unsigned replicas_starting = 0;
   unsigned queued = 0;
@@ -99,6 +121,7 @@ struct DeploymentStatus {
   std::optional<std::string> last_error;
   double load_done = -1;
   std::string load_stage;
+  std::vector<LifeEvent> events;  // the last ones, oldest first
 };
 
 class Dispatcher {

@@ -52,9 +52,9 @@ void RequestFlight::abandon() {
   exchange_ = nullptr;
   if (state_ == State::kEnding) return;
   const std::shared_ptr<RequestFlight> self = shared_from_this();
-  revision().deployment().metrics().cancelled();
+  target().deployment().metrics().cancelled();
   if (state_ == State::kQueued) {
-    lane_.forget(*this);
+    lane_->forget(*this);
     state_ = State::kEnding;
   } else if (state_ == State::kInReplica) {
     replica_->slot->replica().cancel(id_);
@@ -79,7 +79,7 @@ void RequestFlight::announce() {
 
 void RequestFlight::announce_later() {
   if (!body_open_) return;
-  boost::asio::post(lane_.loop(), [self = shared_from_this(), replica = replica_] {
+  boost::asio::post(lane_->loop(), [self = shared_from_this(), replica = replica_] {
     // It may be on its way through a second replica by now, which was announced by itself.
     if (self->replica_ == replica) self->announce();
   });
@@ -94,14 +94,15 @@ void RequestFlight::refuse(const Refusal& refusal) {
 
 void RequestFlight::refuse_later(Refusal refusal) {
   state_ = State::kEnding;
-  boost::asio::post(lane_.loop(), [self = shared_from_this(), refusal = std::move(refusal)] {
+  boost::asio::post(lane_->loop(), [self = shared_from_this(), refusal = std::move(refusal)] {
     self->refuse(refusal);
   });
 }
 
 void RequestFlight::answer_later(std::shared_ptr<const Answer> answer) {
+  revision_ = answer->revision;
   state_ = State::kEnding;
-  boost::asio::post(lane_.loop(), [self = shared_from_this(), answer = std::move(answer)] {
+  boost::asio::post(lane_->loop(), [self = shared_from_this(), answer = std::move(answer)] {
     Exchange* exchange = std::exchange(self->exchange_, nullptr);
     if (!exchange) return;
     std::vector<workers::HeaderView> headers;
@@ -109,7 +110,7 @@ void RequestFlight::answer_later(std::shared_ptr<const Answer> answer) {
     // Says how old a remembered answer is, as a cache does.
     char age[24];
     if (answer->when != TimePoint{}) {
-      const TimePoint now = self->revision().deployment().context().clock.now();
+      const TimePoint now = self->target().deployment().context().clock.now();
       const auto seconds = std::chrono::floor<std::chrono::seconds>(now - answer->when).count();
       const char* end = std::to_chars(age, age + sizeof age, seconds).ptr;
       headers.push_back({"age", {age, static_cast<std::size_t>(end - age)}});
@@ -140,19 +141,19 @@ void RequestFlight::finish(const workers::ResponseMessage& message) {
   } else {
     replica_->slot->note_answer();
   }
-  lane_.release(*this);
+  lane_->release(*this);
   if (exchange_ && died) {
     after_death(self, message);
   } else {
     state_ = State::kEnding;
     if (recorder_ && exchange_) {
       recorder_->add(message);
-      lane_.remember(*recorder_);
+      lane_->remember(*recorder_, revision_);
     }
     // The exchange may dispatch its next request from here: this one is wholly over.
     if (Exchange* exchange = std::exchange(exchange_, nullptr)) exchange->on_response(message);
   }
-  lane_.flush();
+  lane_->flush();
 }
 
 void RequestFlight::after_death(std::shared_ptr<RequestFlight> self,
@@ -166,8 +167,8 @@ void RequestFlight::after_death(std::shared_ptr<RequestFlight> self,
   const Error& cause = message.failure->error;
   if (deaths_ > 1) return refuse(crashed_twice(key(), cause));
   if (passive_ || !exchange_->can_restart()) return refuse(crashed_once(key(), cause));
-  revision().deployment().metrics().retried();
-  lane_.retry(std::move(self));
+  target().deployment().metrics().retried();
+  lane_->retry(std::move(self));
 }
 
 }  // namespace tenon::lifecycle

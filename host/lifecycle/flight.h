@@ -34,11 +34,12 @@ class RequestFlight final : public Flight,
                             public std::enable_shared_from_this<RequestFlight> {
  public:
   RequestFlight(std::shared_ptr<Target> target, Lane& lane, Exchange& exchange, bool passive)
-      : target_(std::move(target)), lane_(lane), exchange_(&exchange), passive_(passive) {}
+      : target_(std::move(target)), lane_(&lane), exchange_(&exchange), passive_(passive) {}
 
   bool send_body(std::span<const std::byte>, bool last) override;
   void grant(std::uint64_t bytes) override;
   void abandon() override;
+  std::uint64_t revision() const override { return revision_; }
 
   void on_response(const workers::ResponseMessage&) override;
   void on_consumed(std::uint64_t bytes) override;
@@ -54,8 +55,8 @@ class RequestFlight final : public Flight,
     kEnding,  // its last call was made or is posted
   };
 
-  const Revision& revision() const { return static_cast<const Revision&>(*target_); }
-  const DeploymentKey& key() const { return revision().deployment().key(); }
+  const Revision& target() const { return static_cast<const Revision&>(*target_); }
+  const DeploymentKey& key() const { return target().deployment().key(); }
 
   // In a replica with a body that goes on: tells the exchange so, now or a turn later.
   void announce();
@@ -70,12 +71,13 @@ class RequestFlight final : public Flight,
   void after_death(std::shared_ptr<RequestFlight> self, const workers::ResponseMessage&);
 
   std::shared_ptr<Target> target_;
-  Lane& lane_;
+  Lane* lane_;
   Exchange* exchange_;              // null once nothing more is to be told
   LaneReplica* replica_ = nullptr;  // while kInReplica
   workers::RequestId id_ = 0;
-  TimePoint deadline_{};  // while kQueued
-  TimePoint since_{};     // … since when
+  std::uint64_t revision_ = 0;  // of the last replica that took it
+  TimePoint deadline_{};        // while kQueued
+  TimePoint since_{};           // … since when
   State state_ = State::kNew;
   std::uint8_t deaths_ = 0;
   bool passive_;

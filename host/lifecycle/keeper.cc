@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "host/lifecycle/cold_start.h"
 #include "host/scheduler/memory_limit.h"
 #include "host/scheduler/scale.h"
 #include "host/telemetry/log.h"
@@ -30,10 +31,11 @@ Keeper::Keeper(std::shared_ptr<Context> context, workers::ReplicaLauncher& launc
 Keeper::~Keeper() {
   for (auto& [id, k] : deployments_) {
     for (const auto& slot : k.slots) slot->forget_keeper();
+    k.deployment().forget_canary();
   }
 }
 
-Keeper::Kept* Keeper::find(const Deployment& deployment) {
+Kept* Keeper::find(const Deployment& deployment) {
   const auto found = deployments_.find(deployment.id());
   return found == deployments_.end() ? nullptr : &found->second;
 }
@@ -42,36 +44,6 @@ void Keeper::set_limits(const RoomLimits& limits, milliseconds drain) {
   options_.limits = limits;
   options_.drain = drain;
   settle_claims();
-}
-
-void Keeper::adopt(std::shared_ptr<const Revision> revision) {
-  Kept& k = deployments_[revision->deployment().id()];
-  const bool changed = k.revision && !k.revision->same_worker(*revision);
-  k.revision = std::move(revision);
-  if (changed) {  // what was learned belongs to the old one
-    k.restarts = {};
-    k.bytes = k.estimated_bytes = 0;
-    k.estimated = k.asking_estimate = false;
-    k.deployment().open_gate();
-  }
-  k.deployment().change_view([&](Deployment::View& view) {
-    view.runtime = k.revision->spec().runtime;
-    if (changed) view.last_error.reset();
-  });
-  consider(k.deployment());
-}
-
-void Keeper::remove(Deployment& deployment) {
-  Kept* k = find(deployment);
-  if (!k) return;
-  k->removed = true;
-  context_->metrics.forget(deployment.key());
-  deployment.shut_gate(removed(deployment.key()), TimePoint::max());
-  deployment.fail_waiting(removed(deployment.key()));
-  for (const auto& slot : k->slots) end(*k, *slot, options_.drain);
-  refresh(*k);
-  settle_claims();
-  if (k->slots.empty()) deployments_.erase(deployment.id());
 }
 
 void Keeper::shutdown(milliseconds grace, std::move_only_function<void()> done) {
@@ -90,28 +62,14 @@ void Keeper::shutdown(milliseconds grace, std::move_only_function<void()> done) 
 
 // What there is, and what there should be.
 
-bool Keeper::is_old(const Kept& k, const ReplicaSlot& slot) const {
-  return slot.revision() != k.revision && !slot.revision()->same_worker(*k.revision);
-}
-
-Keeper::Count Keeper::count(const Kept& k) const {
-  Count count;
-  for (const auto& slot : k.slots) {
-    if (slot->closed()) continue;
-    count.in_flight += slot->in_flight();
-    ++(is_old(k, *slot) ? count.old : slot->kept.ready ? count.ready : count.starting);
-  }
-  return count;
-}
-
-unsigned Keeper::desired(const Kept& k, const Count& have) const {
-  return scheduler::desired_replicas(k.scale(),
-                                     {have.ready, have.in_flight, k.deployment().queued()});
+unsigned Keeper::desired(const Kept& k, const Kept::Count& have) const {
+  return std::max(k.at_least, scheduler::desired_replicas(k.scale(), {have.ready, have.in_flight,
+                                                                      k.deployment().queued()}));
 }
 
 bool Keeper::lacks(const Kept& k) const {
-  const Count have = count(k);
-  return !k.removed && !stopping_ && have.have() < desired(k, have);
+  const Kept::Count have = k.count();
+  return !k.removed && !k.off && !stopping_ && have.have() < desired(k, have);
 }
 
 bool Keeper::may_start(const Kept& k) const {
@@ -121,10 +79,10 @@ bool Keeper::may_start(const Kept& k) const {
 void Keeper::consider(Deployment& deployment) {
   deployment.forget_nudge();
   Kept* k = find(deployment);
-  if (!k || k->removed || stopping_) return;
+  if (!k || k->removed || k->off || stopping_) return;
   if (deployment.queued() == 0) deployment.take_waiting_since();
   give_up_stuck_loads(*k);
-  retire_old(*k, false);
+  roll(*k, false);
   scale_down(*k);
   while (!k->claims && lacks(*k) && may_start(*k)) {
     claim(*k);
@@ -148,25 +106,16 @@ void Keeper::give_up_stuck_loads(Kept& k) {
   }
 }
 
-void Keeper::retire_old(Kept& k, bool at_once) {
-  const Count have = count(k);
-  if (have.old == 0) return;
-  if (!at_once && have.ready == 0 && desired(k, have) != 0) return;
-  for (const auto& slot : k.slots) {
-    if (!slot->closed() && is_old(k, *slot)) end(k, *slot, options_.drain);
-  }
-}
-
 void Keeper::scale_down(Kept& k) {
   const TimePoint now = context_->clock.now();
   Deployment& deployment = k.deployment();
   const bool waiting = deployment.queued() != 0;
   std::vector<std::shared_ptr<ReplicaSlot>> slots;
   for (const auto& slot : k.slots) {
-    if (slot->kept.ready && !slot->closed() && !is_old(k, *slot)) slots.push_back(slot);
+    if (slot->kept.ready && !slot->closed() && !k.is_old(*slot)) slots.push_back(slot);
   }
   k.idle_check = {};
-  if (slots.size() <= k.scale().min_replicas) {
+  if (k.rolling() || slots.size() <= k.scale().min_replicas) {
     k.window_began = {};
     return;
   }
@@ -210,19 +159,11 @@ void Keeper::claim(Kept& k) {
   claims_.push_back({k.deployment().id(), next_slot_++, 0});
 }
 
-std::uint64_t Keeper::memory_of(const Kept& k) const {
-  std::uint64_t bytes = 0;
-  for (const auto& slot : k.slots) {
-    if (slot->kept.ready) bytes += slot->replica().memory_bytes();
-  }
-  return bytes;
-}
-
 std::vector<scheduler::HeldReplica> Keeper::held() const {
   using State = scheduler::HeldReplica::State;
   std::vector<scheduler::HeldReplica> held;
   for (const auto& [id, k] : deployments_) {
-    const bool waiting = k.deployment().queued() != 0;
+    const bool waiting = k.deployment().queued() != 0 || k.rolling();
     for (const auto& slot : k.slots) {
       const std::uint64_t measured =
           slot->kept.ready && slot->attached() ? slot->replica().memory_bytes() : 0;
@@ -251,7 +192,7 @@ scheduler::Inventory Keeper::inventory(const std::vector<scheduler::HeldReplica>
                                    .replicas = options_.limits.replicas,
                                    .threads = options_.threads}});
   for (const auto& [id, k] : deployments_) {
-    if (!k.removed && !k.slots.empty()) inventory.set_minimum(id, k.scale().min_replicas);
+    if (!k.removed && !k.off && !k.slots.empty()) inventory.set_minimum(id, k.scale().min_replicas);
   }
   for (const scheduler::HeldReplica& r : held) inventory.add(r);
   return inventory;
@@ -261,7 +202,7 @@ void Keeper::make_go(const std::vector<std::uint64_t>& victims) {
   for (const std::uint64_t victim : victims) {
     for (auto& [id, k] : deployments_) {
       const auto slot = std::ranges::find(k.slots, victim, &ReplicaSlot::id);
-      if (slot != k.slots.end() && (*slot)->close_if_idle()) end(k, **slot, options_.drain);
+      if (slot != k.slots.end() && (*slot)->close_if_idle()) evict(k, **slot);
     }
   }
 }
@@ -311,7 +252,7 @@ bool Keeper::settle_once() {
         break;
       case scheduler::Verdict::kWait:
       case scheduler::Verdict::kBehind:
-        retire_old(k, true);  // its own earlier revision makes room first
+        roll(k, true);  // its own earlier revision makes room first
         [[fallthrough]];
       case scheduler::Verdict::kRoomComing:
         c.overtaken += plan.overtaken[i];
@@ -343,15 +284,17 @@ void Keeper::refuse_too_large(Kept& k) {
   k.estimated = false;
   k.deployment().change_view(
       [&](Deployment::View& view) { view.last_error = refusal.error.message; });
-  const Count have = count(k);
-  if (have.have() + have.old != 0) return;
+  if (revision_failed(k, refusal.error.message)) return;
+  const Kept::Count have = k.count();
+  if (have.have() + have.old() != 0) return;
+  step(k, Turn::kFail);
   k.deployment().shut_gate(refusal, until);
   k.deployment().fail_waiting(refusal);
 }
 
 namespace {
 
-workers::ReplicaSpec replica_spec(const Revision& revision) {
+workers::ReplicaSpec replica_spec(const Revision& revision, const Terms& terms) {
   const DeploymentSpec& d = revision.spec();
   workers::ReplicaSpec spec;
   spec.deployment = to_string(d.key);
@@ -362,7 +305,7 @@ workers::ReplicaSpec replica_spec(const Revision& revision) {
   spec.model_path = d.model_path;
   spec.options = d.options;
   spec.environment = d.environment;
-  if (!d.flavors.empty()) spec.lease.flavor = d.flavors.front();
+  spec.lease.flavor = flavor_of(d, terms).value_or("");
   return spec;
 }
 
@@ -371,7 +314,7 @@ workers::ReplicaSpec replica_spec(const Revision& revision) {
 void Keeper::ask_estimate(Kept& k) {
   if (k.asking_estimate) return;
   k.asking_estimate = true;
-  launcher_.estimate(replica_spec(*k.revision),
+  launcher_.estimate(replica_spec(*k.revision, k.wanted->terms()),
                      [this, alive = std::weak_ptr(alive_),
                       revision = k.revision](const Result<workers::Estimate>& estimate) {
                        if (alive.expired()) return;
@@ -400,14 +343,16 @@ void Keeper::launch(Kept& k, std::uint64_t id) {
   slot->kept.launched = slot->kept.progressed = now;
   slot->kept.predicted_bytes = k.bytes;
   k.slots.push_back(slot);
+  if (!k.ever_ready) step(k, Turn::kFirstLoad);
   deployment.change_view([](Deployment::View& view) { view.progress = {0, "fork"}; });
 
-  workers::ReplicaSpec spec = replica_spec(*k.revision);
+  workers::ReplicaSpec spec = replica_spec(*k.revision, k.wanted->terms());
   spec.lease.threads = k.threads == 0 ? options_.threads : std::min(k.threads, options_.threads);
   const std::uint64_t expected = k.estimated_bytes == 0 ? 0 : std::max(k.estimated_bytes, k.bytes);
   spec.lease.memory_bytes =
       scheduler::memory_limit({k.revision->spec().limits.memory, expected, options_.limits.bytes});
   spec.lease.estimated_bytes = k.estimated_bytes;
+  slot->kept.flavor = spec.lease.flavor;
   slot->attach(launcher_.launch(spec, *slot));
 }
 
@@ -427,11 +372,13 @@ void Keeper::on_ready(ReplicaSlot& slot, const workers::StartTimes& times) {
   slot.kept.became_ready = context_->clock.now();
   slot.note_idle(slot.kept.became_ready);
   if (const std::uint64_t bytes = slot.replica().memory_bytes(); bytes != 0) k->bytes = bytes;
-  slot.deployment().change_view([](Deployment::View& view) { view.ever_ready = true; });
   slot.deployment().open_gate();
   log::info("replica ready", {{"deployment", to_string(slot.deployment().key())},
                               {"pid", slot.replica().pid()},
                               {"fromTemplate", times.from_template}});
+  k->ever_ready = true;
+  step(*k, Turn::kReady);
+  note_ready(*k, slot);
   publish(*k);
   consider(slot.deployment());
 }
@@ -440,30 +387,7 @@ void Keeper::on_first_answer(ReplicaSlot& slot, TimePoint when) {
   Kept* k = find(slot.deployment());
   if (!k) return;
   k->restarts = {};
-  const ReplicaSlot::Kept& t = slot.kept;
-  ColdStart cold;
-  // In the order of telemetry::Stage; nothing is uploaded to a CPU.
-  const std::chrono::nanoseconds stages[telemetry::kStages] = {t.decided - t.waiting_since,
-                                                               t.launched - t.decided,
-                                                               t.times.fork,
-                                                               t.times.prepare,
-                                                               t.times.map,
-                                                               std::chrono::nanoseconds(0),
-                                                               when - t.became_ready};
-  for (std::size_t i = 0; i < telemetry::kStages; ++i) {
-    cold.stages.emplace_back(telemetry::to_string(static_cast<telemetry::Stage>(i)), stages[i]);
-  }
-  cold.total = when - t.waiting_since;
-  cold.when = context_->clock.wall();
-  cold.from_template = t.times.from_template;
-  telemetry::DeploymentMetrics& metrics = slot.deployment().metrics();
-  for (std::size_t i = 0; i < cold.stages.size(); ++i) {
-    metrics.cold_start(static_cast<telemetry::Stage>(i), cold.stages[i].second);
-  }
-  log::info("cold start",
-            {{"deployment", to_string(slot.deployment().key())},
-             {"totalMs", std::chrono::duration<double, std::milli>(cold.total).count()},
-             {"fromTemplate", cold.from_template}});
+  ColdStart cold = note_cold_start(slot, when);
   slot.deployment().change_view(
       [&](Deployment::View& view) { view.last_cold_start = std::move(cold); });
   refresh(*k);
@@ -478,6 +402,7 @@ void Keeper::on_gone(const std::shared_ptr<ReplicaSlot>& slot, const workers::Go
   slot->close();
   std::erase(k->slots, slot);
   publish(*k);
+  if (k->slots.empty()) step(*k, Turn::kDrained);
   if (!asked) note_failure(*k, *slot, gone);
   if (stopping_) {
     const auto empty = [](const auto& entry) { return entry.second.slots.empty(); };
@@ -485,9 +410,7 @@ void Keeper::on_gone(const std::shared_ptr<ReplicaSlot>& slot, const workers::Go
     return;
   }
   if (k->removed && k->slots.empty()) {
-    std::erase_if(claims_, [&](const WaitingClaim& c) { return c.deployment == deployment.id(); });
-    schedule_.erase({k->check_at, deployment.id()});
-    deployments_.erase(deployment.id());
+    forget(*k);
     settle_claims();
     return;
   }
@@ -510,12 +433,23 @@ void Keeper::note_failure(Kept& k, const ReplicaSlot& slot, const workers::Gone&
     view.restarts = k.restarts;
   });
 
-  const Count have = count(k);
-  if (k.removed || is_old(k, slot) || have.have() + have.old != 0) return;
+  deployment.record(loading ? LifeEvent::Type::kLoadFailed : LifeEvent::Type::kCrashed,
+                    slot.number(), gone.error.message);
+  if (k.restarts.open && !before.open) {
+    deployment.record(LifeEvent::Type::kBreaker, slot.number(),
+                      fmt::format("opened after {} failures in a row", k.restarts.failures));
+  }
+  if (k.removed || k.off || k.is_old(slot)) return;
   // A worker that was killed while it loaded is tried once more before anybody hears of it.
   const bool load_is_bad =
       loading && (gone.kind == workers::Gone::Kind::kLoadFailed || k.restarts.failures > 1);
+  if (load_is_bad && (!k.proven || k.restarts.open) && revision_failed(k, gone.error.message)) {
+    return;
+  }
+  const Kept::Count have = k.count();
+  if (have.have() + have.old() != 0) return;
   if (!load_is_bad && !k.restarts.open) return;
+  step(k, Turn::kFail);
   const Refusal failed = load_failed(deployment.key(), gone.error);
   const Refusal open = breaker_open(deployment.key(), k.restarts.failures, gone.error.message);
   deployment.shut_gate(k.restarts.open ? open : failed, k.restarts.not_before);
@@ -535,25 +469,46 @@ void Keeper::end(Kept& k, ReplicaSlot& slot, milliseconds grace) {
   }
 }
 
+void Keeper::evict(Kept& k, ReplicaSlot& slot) {
+  k.deployment().record(LifeEvent::Type::kEvicted, slot.number(), "made room");
+  end(k, slot, options_.drain);
+}
+
 void Keeper::publish(Kept& k) {
-  std::vector<std::shared_ptr<ReplicaSlot>> ready;
-  for (const auto& slot : k.slots) {
-    if (slot->kept.ready && !slot->closed()) ready.push_back(slot);
+  k.deployment().publish(k.listed());
+}
+
+// Of a deployment with its canary.
+void Keeper::show_gauges(const Kept& k) {
+  const Kept* main = k.deployment().main() ? find(*k.deployment().main()) : &k;
+  if (!main) return;
+  Kept::Count have = main->count();
+  std::uint64_t bytes = main->memory_bytes();
+  if (const auto canary = main->deployment().canary()) {
+    if (const Kept* other = find(canary->revision->deployment())) {
+      const Kept::Count more = other->count();
+      have.ready += more.ready + more.old_ready;
+      have.starting += more.starting;
+      bytes += other->memory_bytes();
+    }
   }
-  k.deployment().publish(std::move(ready));
+  main->deployment().metrics().replicas(have.ready + have.old_ready, have.starting);
+  main->deployment().metrics().worker_memory(bytes);
 }
 
 void Keeper::refresh(Kept& k) {
-  const Count have = count(k);
+  const Kept::Count have = k.count();
+  if (!k.removed && !k.off && have.starting == 0 && !lacks(k)) step(k, Turn::kStanding);
   k.deployment().change_view([&](Deployment::View& view) {
-    view.starting = have.starting;
+    view.starting = have.starting + (have.old_ready != 0 && !k.sharing ? have.ready : 0);
     view.restarts = k.restarts;
+    view.revision = k.serving->number();
+    view.next = k.serving == k.revision ? 0 : k.revision->number();
     if (have.starting == 0) view.progress = {};
   });
-  k.deployment().metrics().replicas(have.ready + have.old, have.starting);
-  k.deployment().metrics().worker_memory(memory_of(k));
-  const bool can_grow = !k.removed && have.ready != 0 && have.starting == 0 && !k.claims &&
-                        have.have() < k.scale().max_replicas;
+  show_gauges(k);
+  const bool can_grow = !k.removed && !k.off && have.ready != 0 && have.starting == 0 &&
+                        !k.claims && have.have() < k.scale().max_replicas;
   k.deployment().grow_above(can_grow ? k.scale().target : ~0U);
 
   const TimePoint next = stopping_ ? TimePoint{} : next_check(k);
@@ -572,7 +527,7 @@ void Keeper::refresh(Kept& k) {
 }
 
 TimePoint Keeper::next_check(const Kept& k) const {
-  if (k.removed) return {};
+  if (k.removed || k.off) return {};
   TimePoint next = k.idle_check;
   for (const auto& slot : k.slots) {
     if (slot->kept.ready || slot->closed()) continue;

@@ -9,9 +9,9 @@
 
 #include "host/domain/host_spec.h"
 #include "host/lifecycle/deployment.h"
+#include "host/lifecycle/kept.h"
 #include "host/lifecycle/replica_slot.h"
 #include "host/scheduler/placement.h"
-#include "host/scheduler/restarts.h"
 
 namespace tenon::lifecycle {
 
@@ -39,9 +39,9 @@ class Keeper {
   ~Keeper();
 
   void set_limits(const RoomLimits&, milliseconds drain);
-  // A new deployment, or a new revision of one. Replicas that serve it as well are kept; the others
-  // are drained as soon as a new one is ready or nothing is asked.
-  void adopt(std::shared_ptr<const Revision>);
+  // A new deployment, or a new revision, terms or canary of one. Replicas that serve it as well are
+  // kept; the others serve until as many new ones are ready.
+  void adopt(const std::shared_ptr<const Revision>&, const std::shared_ptr<const Canary>& = {});
   void remove(Deployment&);
   // Ends everything; `done` comes when no replica is left.
   void shutdown(milliseconds grace, std::move_only_function<void()> done);
@@ -55,47 +55,18 @@ class Keeper {
   void on_gone(const std::shared_ptr<ReplicaSlot>&, const workers::Gone&);
 
  private:
-  // What is kept of a deployment.
-  struct Kept {
-    std::shared_ptr<const Revision> revision;         // holds the deployment
-    std::vector<std::shared_ptr<ReplicaSlot>> slots;  // until their processes are gone
-    scheduler::Restarts restarts;
-    std::uint64_t bytes = 0;            // of a replica: measured, else predicted; 0: not known
-    std::uint64_t estimated_bytes = 0;  // by its plugin, mapped files too; 0: not known
-    unsigned threads = 0;               // as predicted
-    bool asking_estimate = false;
-    bool estimated = false;
-    bool claims = false;  // stands among claims_
-    bool removed = false;
-    TimePoint wanted_since{};  // another replica; zero: none is wanted
-    TimePoint window_began{};  // of the peaks; zero: none runs
-    TimePoint idle_check{};    // zero: none
-    TimePoint check_at{};      // as in schedule_; zero: none
-
-    Deployment& deployment() const { return revision->deployment(); }
-    const Scale& scale() const { return revision->spec().scale; }
-  };
   struct WaitingClaim {
     std::uint64_t deployment = 0;
     std::uint64_t slot = 0;  // that it becomes
     unsigned overtaken = 0;
   };
-  struct Count {
-    unsigned ready = 0, starting = 0;
-    unsigned old = 0;  // of an earlier revision
-    std::uint64_t in_flight = 0;
-    unsigned have() const { return ready + starting; }
-  };
 
   Kept* find(const Deployment&);
-  Count count(const Kept&) const;
-  unsigned desired(const Kept&, const Count&) const;
+  unsigned desired(const Kept&, const Kept::Count&) const;
   bool lacks(const Kept&) const;  // replicas
   bool may_start(const Kept&) const;
-  bool is_old(const Kept&, const ReplicaSlot&) const;
 
   void give_up_stuck_loads(Kept&);
-  void retire_old(Kept&, bool at_once);
   void scale_down(Kept&);
   void claim(Kept&);
   void ask_estimate(Kept&);
@@ -106,11 +77,32 @@ class Keeper {
   void refuse_too_large(Kept&);
   std::vector<scheduler::HeldReplica> held() const;
   scheduler::Inventory inventory(const std::vector<scheduler::HeldReplica>&) const;
-  std::uint64_t memory_of(const Kept&) const;
+
+  // ---- states and revisions: revisions.cc
+  void step(Kept&, Turn);
+  void take_revision(Kept&, const std::shared_ptr<const Revision>&);
+  void end_those_of(Kept&, const Revision&);
+  void take_terms(Kept&);
+  void switch_off(Kept&, const Refusal&);
+  void retire_disallowed(Kept&);
+  // Moves requests on from earlier replicas. `blocked`: there is no room for another replica.
+  void roll(Kept&, bool blocked);
+  void finish_rollout(Kept&);
+  void note_ready(Kept&, ReplicaSlot&);
+  void serve(Kept&);
+  void tell_ready(Kept&);
+  bool revision_failed(Kept&, const std::string& reason);  // false: there is no other one to serve
+  void take_canary(Kept&, const std::shared_ptr<const Canary>&);
+  void drop_canary(Kept&);
+  void drop_canary_later(const Kept&);
+  void discard(Kept&);
+  void forget(Kept&);
 
   void end(Kept&, ReplicaSlot&, milliseconds grace);
   void note_failure(Kept&, const ReplicaSlot&, const workers::Gone&);
+  void evict(Kept&, ReplicaSlot&);
   void publish(Kept&);
+  void show_gauges(const Kept&);
   void refresh(Kept&);  // what others see of it, and when to look again
   TimePoint next_check(const Kept&) const;
   void on_alarm();

@@ -12,6 +12,12 @@ boost::asio::io_context& Lane::loop() const {
 }
 
 std::shared_ptr<Flight> Lane::dispatch(const std::shared_ptr<Target>& target, Exchange& exchange) {
+  if (canary_ && deployment_.share(loop_).take(canary_->weight)) {
+    Deployment& other = canary_->revision->deployment();
+    if (!other.gate()) {
+      return other.lane(loop_).dispatch(canary_->revision, exchange);
+    }
+  }
   auto flight = std::make_shared<RequestFlight>(target, *this, exchange, false);
   if (queue_.empty() && submit(*flight)) {
     flight->announce_later();
@@ -77,6 +83,7 @@ bool Lane::submit(RequestFlight& flight) {
       ++r->open;
       flight.replica_ = r;
       flight.id_ = *id;
+      flight.revision_ = r->slot->number();
       flight.state_ = RequestFlight::State::kInReplica;
       flight.body_open_ = !view.body_complete;
       if (flight.passive_) flight.recorder_ = std::make_unique<Recorder>(view);
@@ -92,15 +99,33 @@ bool Lane::submit(RequestFlight& flight) {
 }
 
 void Lane::enqueue(std::shared_ptr<RequestFlight> flight) {
-  const bool open = any_open();
-  if (!open) {
-    if (auto refusal = deployment_.gate()) return flight->refuse_later(std::move(*refusal));
+  if (!any_open()) {
+    // Others may have followed the replicas that were known here, and not yet have been told of.
+    list_ready();
+    if (any_open() && queue_.empty() && submit(*flight)) return flight->announce_later();
   }
-  const unsigned limit = flight->revision().spec().limits.queue;
+  if (!any_open()) {
+    if (auto refusal = deployment_.gate()) return refuse_later(std::move(flight), *refusal);
+  }
+  const unsigned limit = flight->target().spec().limits.queue;
   if (!deployment_.enter_queue(limit)) {
-    return flight->refuse_later(queue_full(deployment_.key(), limit));
+    return refuse_later(std::move(flight), queue_full(deployment_.key(), limit));
   }
   wait(std::move(flight), false);
+}
+
+void Lane::refuse_later(std::shared_ptr<RequestFlight> flight, Refusal refusal) {
+  if (Deployment* main = deployment_.main()) return main->lane(loop_).take_over(std::move(flight));
+  flight->refuse_later(std::move(refusal));
+}
+
+void Lane::take_over(std::shared_ptr<RequestFlight> flight) {
+  flight->lane_ = this;
+  if (queue_.empty() && submit(*flight)) {
+    flight->announce_later();
+  } else {
+    enqueue(std::move(flight));
+  }
 }
 
 // The caller has counted it.
@@ -109,7 +134,7 @@ void Lane::wait(std::shared_ptr<RequestFlight> flight, bool in_front) {
   flight->state_ = RequestFlight::State::kQueued;
   flight->since_ = now;
   // Deadlines never fall along the queue: one alarm, at the first, serves them all.
-  flight->deadline_ = now + flight->revision().spec().limits.max_wait;
+  flight->deadline_ = now + flight->target().spec().limits.max_wait;
   if (in_front && !queue_.empty()) {
     flight->deadline_ = std::min(flight->deadline_, queue_.front()->deadline_);
   } else if (!queue_.empty()) {
@@ -165,13 +190,13 @@ void Lane::release(RequestFlight& flight) {
   }
 }
 
-void Lane::remember(Recorder& recorder) {
-  if (auto answer = recorder.finish(deployment_.context().clock.now())) {
+void Lane::remember(Recorder& recorder, std::uint64_t revision) {
+  if (auto answer = recorder.finish(deployment_.context().clock.now(), revision)) {
     deployment_.remember(recorder.question(), std::move(answer));
   }
 }
 
-void Lane::refresh() {
+void Lane::list_ready() {
   const std::vector<std::shared_ptr<ReplicaSlot>> ready = deployment_.ready();
   for (const auto& r : replicas_) {
     r->listed = std::ranges::find(ready, r->slot) != ready.end();
@@ -183,6 +208,11 @@ void Lane::refresh() {
       replicas_.back()->slot = slot;
     }
   }
+}
+
+void Lane::refresh() {
+  list_ready();
+  canary_ = deployment_.canary();
   flush();
   // Whoever waits still, because a replica went, needs another.
   if (!queue_.empty() && !any_open()) deployment_.nudge();
@@ -191,9 +221,13 @@ void Lane::refresh() {
 void Lane::refuse_waiting(const Refusal& refusal) {
   // Whoever hears of it may ask anew at once: only those that wait now are meant.
   for (unsigned left = deployment_.queued(); left > 0 && !queue_.empty(); --left) {
-    const std::shared_ptr<RequestFlight> flight = queue_.remove(*queue_.front());
+    std::shared_ptr<RequestFlight> flight = queue_.remove(*queue_.front());
     deployment_.leave_queue();
-    flight->refuse(refusal);
+    if (Deployment* main = deployment_.main()) {
+      main->lane(loop_).take_over(std::move(flight));
+    } else {
+      flight->refuse(refusal);
+    }
   }
   if (!queue_.empty()) return;
   alarm_.reset();
@@ -225,8 +259,12 @@ void Lane::on_alarm() {
   while (!queue_.empty() && queue_.front()->deadline_ <= now) {
     RequestFlight* flight = queue_.front();
     const auto waited = std::chrono::duration_cast<milliseconds>(now - flight->since_);
-    const std::shared_ptr<RequestFlight> late = queue_.remove(*flight);
+    std::shared_ptr<RequestFlight> late = queue_.remove(*flight);
     deployment_.leave_queue();
+    if (Deployment* main = deployment_.main()) {
+      main->lane(loop_).take_over(std::move(late));
+      continue;
+    }
     late->refuse(waited_too_long(deployment_.key(), waited, deployment_.progress()));
   }
   if (queue_.empty()) {

@@ -35,21 +35,28 @@ class Lane {
   std::shared_ptr<Flight> dispatch(const std::shared_ptr<Target>&, Exchange&);
   std::shared_ptr<Flight> ask(const std::shared_ptr<Target>&, Exchange&);
 
-  void refresh();  // takes the deployment's ready replicas over
+  void refresh();  // takes the deployment's ready replicas and its canary over
+  void forget_canary() { canary_.reset(); }
   void refuse_waiting(const Refusal&);
   void on_room(const ReplicaSlot&);
   bool disposable() const { return queue_.empty() && replicas_.empty(); }
 
   boost::asio::io_context& loop() const;
 
+  // A canary's request that it could not serve.
+  void take_over(std::shared_ptr<RequestFlight>);
+
   // Of flights.
   void release(RequestFlight&);  // is out of its replica
   void retry(std::shared_ptr<RequestFlight>);
   void forget(RequestFlight&);  // takes it out of the queue
-  void remember(Recorder&);
+  void remember(Recorder&, std::uint64_t revision);
   void flush();  // hands waiting requests over for as long as there is room
 
  private:
+  void list_ready();
+  // A canary's refused requests are its main deployment's.
+  void refuse_later(std::shared_ptr<RequestFlight>, Refusal);
   LaneReplica* pick();
   bool submit(RequestFlight&);
   void enqueue(std::shared_ptr<RequestFlight>);
@@ -61,6 +68,7 @@ class Lane {
   Deployment& deployment_;
   const unsigned loop_;
   std::vector<std::unique_ptr<LaneReplica>> replicas_;
+  std::shared_ptr<const Canary> canary_;
   FlightQueue queue_;
   unsigned round_ = 0;
   std::unique_ptr<Alarm> alarm_;  // at the first waiting request's deadline; only while one waits

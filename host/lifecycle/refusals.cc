@@ -41,6 +41,17 @@ Refusal removed(const DeploymentKey& key) {
                 fmt::format("deployment {} was removed", to_string(key)));
 }
 
+Refusal deactivated(const DeploymentKey& key) {
+  return refuse(
+      api::kDeactivated, Code::kPrecondition,
+      fmt::format("deployment {} is deactivated; it answers once it is activated", to_string(key)));
+}
+
+Refusal forbidden(const DeploymentKey& key, std::string_view reason) {
+  return refuse(api::kPolicyViolation, Code::kPrecondition,
+                fmt::format("policies do not let deployment {} run: {}", to_string(key), reason));
+}
+
 Refusal stopping() {
   return refuse(api::kStopping, Code::kUnavailable, "the host is stopping", 1);
 }

@@ -19,6 +19,8 @@ Refusal unknown_model(std::string_view workspace, std::string_view model);
 Refusal unknown_environment(std::string_view model, std::string_view environment,
                             std::string_view known);
 Refusal removed(const DeploymentKey&);
+Refusal deactivated(const DeploymentKey&);
+Refusal forbidden(const DeploymentKey&, std::string_view reason);
 Refusal stopping();
 
 Refusal queue_full(const DeploymentKey&, unsigned limit);

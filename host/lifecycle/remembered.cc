@@ -33,8 +33,11 @@ void Recorder::add(const workers::ResponseMessage& message) {
   answer_->body.append(reinterpret_cast<const char*>(message.body.data()), message.body.size());
 }
 
-std::shared_ptr<const Answer> Recorder::finish(TimePoint now) {
-  if (answer_) answer_->when = now;
+std::shared_ptr<const Answer> Recorder::finish(TimePoint now, std::uint64_t revision) {
+  if (answer_) {
+    answer_->when = now;
+    answer_->revision = revision;
+  }
   return std::move(answer_);
 }
 

@@ -17,6 +17,7 @@ struct Answer {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   TimePoint when{};
+  std::uint64_t revision = 0;
 };
 
 // The last answers to a deployment's passive questions, few and small. Not thread-safe.
@@ -39,7 +40,7 @@ class Recorder {
   explicit Recorder(const workers::RequestView&);
   void add(const workers::ResponseMessage&);
   // After the final message; null when the answer is not worth keeping.
-  std::shared_ptr<const Answer> finish(TimePoint now);
+  std::shared_ptr<const Answer> finish(TimePoint now, std::uint64_t revision);
   const std::string& question() const { return question_; }
 
  private:

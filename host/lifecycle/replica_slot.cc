@@ -13,6 +13,7 @@ ReplicaSlot::ReplicaSlot(std::uint64_t id, std::shared_ptr<Deployment> deploymen
     : id_(id),
       deployment_(std::move(deployment)),
       revision_(std::move(revision)),
+      number_(revision_->number()),
       keeper_(&keeper),
       idle_since_(deployment_->context().clock.now().time_since_epoch().count()) {}
 

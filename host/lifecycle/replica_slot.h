@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "host/lifecycle/clock.h"
 #include "host/workers/replica.h"
@@ -28,6 +29,8 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   std::uint64_t id() const { return id_; }
   Deployment& deployment() const { return *deployment_; }
   const std::shared_ptr<const Revision>& revision() const { return revision_; }
+  // Of its revision: another one when that changed nothing that a worker sees. [any]
+  std::uint64_t number() const { return number_.load(std::memory_order_relaxed); }
   workers::Replica& replica() const { return *replica_; }  // [any] once it was published as ready
 
   // [event loops] Counts a request in. Returns how many are inside with it (passive ones not
@@ -59,6 +62,7 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   // [control] Written and read by the keeper.
   struct Kept {
     bool ready = false;
+    std::string flavor;
     std::uint64_t predicted_bytes = 0;
     TimePoint waiting_since{};  // of the oldest request that it was started for
     TimePoint decided{}, launched{}, became_ready{}, progressed{};
@@ -67,6 +71,7 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   Kept kept;
 
   void attach(std::shared_ptr<workers::Replica> replica) { replica_ = std::move(replica); }
+  void number(std::uint64_t n) { number_.store(n, std::memory_order_relaxed); }
   bool attached() const { return replica_ != nullptr; }
   void forget_keeper() { keeper_ = nullptr; }
 
@@ -83,6 +88,7 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   const std::uint64_t id_;
   const std::shared_ptr<Deployment> deployment_;
   const std::shared_ptr<const Revision> revision_;
+  std::atomic<std::uint64_t> number_;
   Keeper* keeper_;  // [control]
   std::shared_ptr<workers::Replica> replica_;
 

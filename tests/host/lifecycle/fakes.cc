@@ -80,7 +80,7 @@ FakeReplica::FakeReplica(FakeLauncher& launcher, const workers::ReplicaSpec& s,
 
 std::expected<workers::RequestId, workers::SubmitError> FakeReplica::submit(
     unsigned loop, const workers::RequestView& view, workers::ResponseSink& sink) {
-  const Behaviour behaviour = launcher_.of(spec.model_name);
+  const Behaviour behaviour = launcher_.of(spec);
   workers::RequestId id = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -106,7 +106,7 @@ bool FakeReplica::send_body(workers::RequestId id, std::span<const std::byte> by
   const auto found = open_.find(id);
   if (found == open_.end()) return true;
   found->second.body += text(bytes);
-  if (last && launcher_.of(spec.model_name).answers) {
+  if (last && launcher_.of(spec).answers) {
     boost::asio::post(launcher_.loops.loop(found->second.loop),
                       [self = shared_from_this(), id] { self->answer(id); });
   }
@@ -268,7 +268,7 @@ void FakeReplica::first_bytes() {
 }
 
 std::uint64_t FakeReplica::memory_bytes() const {
-  return launcher_.of(spec.model_name).memory;
+  return launcher_.of(spec).memory;
 }
 
 std::size_t FakeReplica::inside() const {
@@ -291,7 +291,7 @@ std::shared_ptr<workers::Replica> FakeLauncher::launch(const workers::ReplicaSpe
     ++launches_[spec.model_name];
     most_ = std::max(most_, running_.size());
   }
-  switch (of(spec.model_name).start) {
+  switch (of(spec).start) {
     case Behaviour::Start::kReady:
       replica->become_ready();
       break;
@@ -309,7 +309,7 @@ std::shared_ptr<workers::Replica> FakeLauncher::launch(const workers::ReplicaSpe
 
 void FakeLauncher::estimate(const workers::ReplicaSpec& spec,
                             std::move_only_function<void(Result<workers::Estimate>)> tell) {
-  boost::asio::post(loops.control(), [estimate = of(spec.model_name).estimate,
+  boost::asio::post(loops.control(), [estimate = of(spec).estimate,
                                       tell = std::move(tell)]() mutable { tell(estimate); });
 }
 
@@ -322,6 +322,24 @@ Behaviour FakeLauncher::of(const std::string& model) const {
   const std::lock_guard lock(mutex_);
   const auto found = behaviours_.find(model);
   return found == behaviours_.end() ? Behaviour{} : found->second;
+}
+
+Behaviour FakeLauncher::of(const workers::ReplicaSpec& spec) const {
+  if (!spec.options.empty()) {
+    const std::lock_guard lock(mutex_);
+    const auto found = behaviours_.find(spec.model_name + "/" + spec.options[0].second);
+    if (found != behaviours_.end()) return found->second;
+  }
+  return of(spec.model_name);
+}
+
+std::vector<std::shared_ptr<FakeReplica>> FakeLauncher::with(const std::string& model,
+                                                             const std::string& value) const {
+  std::vector<std::shared_ptr<FakeReplica>> found = running(model);
+  std::erase_if(found, [&](const auto& r) {
+    return r->stopped() || r->spec.options.empty() || r->spec.options[0].second != value;
+  });
+  return found;
 }
 
 std::size_t FakeLauncher::launches(const std::string& model) const {
@@ -391,6 +409,7 @@ void Client::on_response(const workers::ResponseMessage& message) {
   EXPECT_FALSE(inside_call_) << "called from inside the dispatcher";
   EXPECT_FALSE(over_.load()) << "called after the last call";
   if (message.status != 0) outcome_.status = message.status;
+  outcome_.revision = flight->revision();
   for (const auto& h : message.headers) outcome_.headers.emplace_back(h.name, h.value);
   outcome_.body += text(message.body);
   answering_ = true;
@@ -437,10 +456,42 @@ void Client::abandon() {
   done.get_future().wait();
 }
 
+void Diary::on_event(const DeploymentKey&, const LifeEvent& event) {
+  const std::lock_guard lock(mutex_);
+  events_.push_back(event);
+}
+
+void Diary::on_revision(const DeploymentKey&, std::uint64_t number, Outcome outcome,
+                        std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  revisions_.push_back(std::to_string(number) +
+                       (outcome == Outcome::kReady ? " ready" : " failed: " + std::string(reason)));
+}
+
+std::vector<std::string> Diary::revisions() const {
+  const std::lock_guard lock(mutex_);
+  return revisions_;
+}
+
+std::vector<LifeEvent> Diary::events(LifeEvent::Type type) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<LifeEvent> found;
+  for (const LifeEvent& e : events_) {
+    if (e.type == type) found.push_back(e);
+  }
+  return found;
+}
+
+std::vector<Phase> Diary::phases() const {
+  std::vector<Phase> phases;
+  for (const LifeEvent& e : events(LifeEvent::Type::kState)) phases.push_back(e.phase);
+  return phases;
+}
+
 House::House(unsigned n) : loops(n) {
   options.limits = {100, 0};
   options.threads = 2;
-  deployments = std::make_unique<Deployments>(loops, launcher, clock, metrics, options);
+  deployments = std::make_unique<Deployments>(loops, launcher, clock, metrics, options, &diary);
   loops.start();
 }
 
@@ -467,6 +518,14 @@ Wanted House::wanted(const std::string& model, const Scale& scale, const Deploym
   spec.scale = scale;
   spec.limits = limits;
   return {std::move(spec), std::move(manifest), {}};
+}
+
+Wanted House::revision(const std::string& model, std::uint64_t number, const std::string& value,
+                       const Scale& scale) {
+  Wanted wanted = House::wanted(model, scale);
+  wanted.spec.options = {{"option", value}};
+  wanted.revision = number;
+  return wanted;
 }
 
 void House::apply(std::vector<Wanted> wanted) {

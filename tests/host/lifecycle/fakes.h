@@ -109,12 +109,17 @@ class FakeLauncher final : public workers::ReplicaLauncher {
   std::vector<workers::PluginMetric> metrics(const workers::Replica&) const override { return {}; }
 
   // [any]
+  // "model", or "model/value" for replicas with an option of that value.
   void behave(const std::string& model, const Behaviour&);
   Behaviour of(const std::string& model) const;
+  Behaviour of(const workers::ReplicaSpec&) const;
   std::size_t launches(const std::string& model) const;
   std::size_t launches() const;
   std::vector<std::shared_ptr<FakeReplica>> running(const std::string& model) const;
   std::shared_ptr<FakeReplica> only(const std::string& model) const;  // the one that runs
+  // Those that run with this option, and are not being ended.
+  std::vector<std::shared_ptr<FakeReplica>> with(const std::string& model,
+                                                 const std::string& value) const;
   std::size_t most_at_once() const;
 
   void ended(FakeReplica&);
@@ -137,6 +142,7 @@ struct Outcome {
   unsigned retry_after = 0;
   double load_done = -1;
   bool failed = false;  // the answer ended with a failure
+  std::uint64_t revision = 0;
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
@@ -179,12 +185,33 @@ class Client final : public Exchange, public std::enable_shared_from_this<Client
   friend class House;
 };
 
+// Keeps what it is told.
+class Diary final : public LifeObserver {
+ public:
+  void on_event(const DeploymentKey&, const LifeEvent&) override;
+  void on_revision(const DeploymentKey&, std::uint64_t number, Outcome,
+                   std::string_view reason) override;
+
+  // [any] "1 ready", "2 failed: no such file"
+  std::vector<std::string> revisions() const;
+  std::vector<LifeEvent> events(LifeEvent::Type) const;
+  std::vector<Phase> phases() const;  // that kState told of
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> revisions_;
+  std::vector<LifeEvent> events_;
+};
+
 class House {
  public:
   explicit House(unsigned loops = 2);
   ~House();
 
   static Wanted wanted(const std::string& model, const Scale& = {}, const DeploymentLimits& = {});
+  // With this number, and an option that has this value.
+  static Wanted revision(const std::string& model, std::uint64_t number, const std::string& value,
+                         const Scale& = {});
   void apply(std::vector<Wanted>);
   void limits(unsigned replicas, std::uint64_t bytes = 0);
   std::shared_ptr<Client> send(const std::string& model, std::string body = "x", unsigned loop = 0);
@@ -197,6 +224,7 @@ class House {
   EventLoops loops;
   FakeLauncher launcher{loops};
   telemetry::Metrics metrics;
+  Diary diary;
   KeeperOptions options;
   std::unique_ptr<Deployments> deployments;
 };

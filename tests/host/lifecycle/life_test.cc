@@ -1,0 +1,57 @@
+#include "host/lifecycle/life.h"
+
+#include <gtest/gtest.h>
+
+#include "host/lifecycle/life_event.h"
+
+namespace tenon::lifecycle {
+namespace {
+
+using enum Phase;
+using enum Turn;
+
+struct Row {
+  Phase from;
+  Phase to[kTurns];
+};
+
+// activate, standing, first load, ready, fail, deactivate, drained, delete
+constexpr Row kRows[kPhases] = {
+    {kCreated, {kDeploying, kCreated, kCreated, kCreated, kCreated, kCreated, kCreated, kDeleting}},
+    {kDeploying,
+     {kDeploying, kDeployed, kDeploying, kDeployed, kFailed, kDeactivating, kDeploying, kDeleting}},
+    {kDeployed,
+     {kDeployed, kDeployed, kDeploying, kDeployed, kFailed, kDeactivating, kDeployed, kDeleting}},
+    {kDeactivating,
+     {kDeploying, kDeactivating, kDeactivating, kDeactivating, kDeactivating, kDeactivating,
+      kDeactivated, kDeleting}},
+    {kDeactivated,
+     {kDeploying, kDeactivated, kDeactivated, kDeactivated, kDeactivated, kDeactivated,
+      kDeactivated, kDeleting}},
+    {kFailed,
+     {kDeploying, kFailed, kFailed, kDeployed, kFailed, kDeactivating, kFailed, kDeleting}},
+    {kDeleting,
+     {kDeleting, kDeleting, kDeleting, kDeleting, kDeleting, kDeleting, kDeleting, kDeleting}},
+};
+
+TEST(Life, EveryCellOfTheTable) {
+  for (const Row& row : kRows) {
+    for (unsigned turn = 0; turn < kTurns; ++turn) {
+      EXPECT_EQ(after(row.from, static_cast<Turn>(turn)), row.to[turn])
+          << to_string(row.from) << " " << turn;
+    }
+  }
+}
+
+TEST(Life, OnlyTheLastEventsAreKept) {
+  RecentEvents recent;
+  for (unsigned i = 1; i <= 40; ++i) {
+    recent.add({.when = {}, .type = LifeEvent::Type::kCrashed, .revision = i, .message = ""});
+  }
+  ASSERT_EQ(recent.list().size(), RecentEvents::kMost);
+  EXPECT_EQ(recent.list().front().revision, 40 - RecentEvents::kMost + 1);
+  EXPECT_EQ(recent.list().back().revision, 40U);
+}
+
+}  // namespace
+}  // namespace tenon::lifecycle
