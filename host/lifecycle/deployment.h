@@ -41,8 +41,8 @@ struct Terms {
   bool enabled = true;
   // Of the flavors that its spec lists, or of all; absent: each. A replica on another one is
   // drained and replaced.
-  std::optional<std::vector<std::string>> allowed_flavors;
-  std::optional<std::string> forbidden;  // why policies let it run nowhere
+  std::optional<std::vector<std::string>> allowed_flavors{};
+  std::optional<std::string> forbidden{};  // why policies let it run nowhere
 
   bool operator==(const Terms&) const = default;
 };
