@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "host/access/open_mode.h"
 #include "host/cli/plugin_metrics.h"
 #include "host/config/changes.h"
 #include "host/plugins/pin.h"
@@ -74,9 +75,30 @@ devices::WatchOptions watch_options(const std::vector<FlavorRule>& rules) {
   return options;
 }
 
+access::Sha256 random_secret() {
+  access::Sha256 out;
+  access::system_random()(out);
+  return out;
+}
+
 std::string to_text(const ListenAddress& address) {
+  if (!address.path.empty()) return "unix:" + address.path;
   return address.host.contains(':') ? fmt::format("[{}]:{}", address.host, address.port)
                                     : fmt::format("{}:{}", address.host, address.port);
+}
+
+// A host that everybody may command is reached from its own machine only.
+Result<void> check_reach(const HostSpec& host) {
+  for (const auto* addresses : {&host.listen, &host.control_listen}) {
+    for (const ListenAddress& address : *addresses) {
+      if (!address.path.empty() || access::is_loopback_address(address.host)) continue;
+      return fail(Code::kPrecondition,
+                  fmt::format("does not listen on {}: there are no API keys, so whoever reaches that "
+                              "address could do everything; listen on 127.0.0.1 or [::1]",
+                              to_text(address)));
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -98,6 +120,7 @@ ServedHost::ServedHost(Loaded loaded)
       loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
       launcher_(loops_, launcher_options(config_)),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_)),
+      access_(random_secret()),
       api_(deployments_),
       control_(loops_, {.metrics = [this] { return metrics_.render(); },
                         .ready = [this]() -> std::optional<std::string> {
@@ -108,7 +131,7 @@ ServedHost::ServedHost(Loaded loaded)
                                    const std::shared_ptr<control::Reply>& reply) {
                               api_.handle(request, *reply);
                             }}),
-      gateway_(loops_, deployments_, control_, metrics_, config_.host),
+      gateway_(loops_, deployments_, control_, access_, metrics_, config_.host),
       devices_(std::make_shared<devices::DeviceWatch>(
           loops_.control(), watch_options(config_.flavors), devices::DeviceWatch::Told())),
       signals_(loops_.control(), SIGTERM, SIGINT, SIGHUP),
@@ -124,6 +147,10 @@ ServedHost::ServedHost(Loaded loaded)
 }
 
 Result<void> ServedHost::start() {
+  if (access_.open()) {
+    if (auto reach = check_reach(config_.host); !reach) return reach;
+    log::warn("open: there are no API keys, so everybody on this machine may do everything");
+  }
   if (auto bound = gateway_.listen(); !bound) return bound;
   await_signals();
   return {};
@@ -131,7 +158,7 @@ Result<void> ServedHost::start() {
 
 void ServedHost::run() {
   for (const ListenAddress& address : gateway_.addresses()) {
-    log::info("listening", {{"url", "http://" + to_text(address)}});
+    log::info("listening", {{"url", (address.path.empty() ? "http://" : "") + to_text(address)}});
   }
   log::info("serving", {{"config", config_.file},
                         {"deployments", config_.deployments.size()},
@@ -144,6 +171,7 @@ void ServedHost::run() {
 }
 
 void ServedHost::apply(const Config& config, const std::vector<plugins::Manifest>& found) {
+  access_.set_rate(config.host.limits.requests_per_key);
   deployments_.apply(wanted(config, found));
   // What reading took (a tree of the file, mostly) goes back to the system.
   ::malloc_trim(0);

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <string>
 
+#include "host/access/access.h"
 #include "host/cli/machine.h"
 #include "host/control/api.h"
 #include "host/control/control.h"
@@ -57,6 +58,7 @@ class ServedHost {
   lifecycle::SystemClock clock_;
   workers::Launcher launcher_;
   lifecycle::Deployments deployments_;
+  access::Access access_;
   control::Api api_;
   control::Control control_;
   gateway::Gateway gateway_;

@@ -11,6 +11,7 @@ HostSpec with_live_keys(HostSpec host, const HostSpec& from) {
   host.workspace = from.workspace;
   host.limits.replicas = from.limits.replicas;
   host.limits.memory = from.limits.memory;
+  host.limits.requests_per_key = from.limits.requests_per_key;
   host.log_format = from.log_format;
   host.log_level = from.log_level;
   return host;
@@ -24,6 +25,7 @@ std::vector<std::string> restarts(const Config& before, const Config& after) {
     if (!(x == y)) out.emplace_back(key);
   };
   compare("host.listen", a.listen, b.listen);
+  compare("host.controlListen", a.control_listen, b.control_listen);
   compare("host.data", a.data, b.data);
   compare("host.plugins", a.plugins, b.plugins);
   compare("host.modelRoots", a.model_roots, b.model_roots);

@@ -13,13 +13,7 @@ namespace {
 constexpr std::int64_t kMostReplicas = 10'000;
 constexpr std::int64_t kMostConnections = 1'000'000;
 constexpr std::int64_t kMostLoops = 1'024;
-
-bool is_loopback(const std::string& host) {
-  in_addr v4{};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
-  in6_addr v6{};
-  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
+constexpr std::int64_t kMostRequests = 1'000'000;
 
 bool is_address(const std::string& host) {
   unsigned char bytes[sizeof(in6_addr)];
@@ -41,26 +35,37 @@ std::optional<ListenAddress> parse_address(std::string_view text) {
   return out;
 }
 
-void read_listen(Table& host, HostSpec& spec) {
-  const auto texts = host.strings("listen");
+// "unix:PATH"
+std::optional<ListenAddress> parse_socket(std::string_view text, const Surroundings& surroundings) {
+  constexpr std::string_view kScheme = "unix:";
+  if (!text.starts_with(kScheme) || text.size() == kScheme.size()) return std::nullopt;
+  return ListenAddress{"", 0, surroundings.absolute(std::string(text.substr(kScheme.size())))};
+}
+
+// `taken`: addresses of another key, that no address may repeat.
+void read_listen(Table& host, std::string_view key, const Surroundings* sockets,
+                 const std::vector<ListenAddress>& taken, std::vector<ListenAddress>& out) {
+  const auto texts = host.strings(key);
   if (!texts) return;
-  spec.listen.clear();
-  if (texts->empty()) host.problem(host.position("listen"), "'listen' names no address");
+  out.clear();
+  if (texts->empty()) host.problem(host.position(key), fmt::format("'{}' names no address", key));
   for (const auto& [text, at] : *texts) {
-    const auto address = parse_address(text);
+    auto address = parse_address(text);
+    if (!address && sockets) address = parse_socket(text, *sockets);
     if (!address) {
       host.problem(at, fmt::format("'{}' is no listen address: expected an IP address and a port, "
-                                   "such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
-                                   text));
-    } else if (!is_loopback(address->host)) {
-      host.problem(at, fmt::format("'{}' is not a loopback address: until API keys exist, a host "
-                                   "listens on 127.0.0.0/8 or [::1] only",
-                                   text));
-    } else if (address->port != 0 &&
-               std::ranges::find(spec.listen, *address) != spec.listen.end()) {
+                                   "such as \"127.0.0.1:8080\" or \"[::1]:8080\"{}",
+                                   text, sockets ? ", or a socket, such as \"unix:tenon.sock\"" : ""));
+      continue;
+    }
+    const bool is_certain = address->port != 0 || !address->path.empty();
+    const auto is_in = [&](const std::vector<ListenAddress>& list) {
+      return std::ranges::find(list, *address) != list.end();
+    };
+    if (is_certain && (is_in(out) || is_in(taken))) {
       host.problem(at, fmt::format("'{}' is listed twice", text));
     } else {
-      spec.listen.push_back(*address);
+      out.push_back(*address);
     }
   }
 }
@@ -106,6 +111,7 @@ void read_limits(Table& table, HostLimits& limits) {
   take_positive(table, "idleTimeout", limits.idle_timeout, table.duration("idleTimeout"));
   take_positive(table, "ioTimeout", limits.io_timeout, table.duration("ioTimeout"));
   take(limits.drain, table.duration("drain"));
+  take(limits.requests_per_key, table.integer("requestsPerSecondPerKey", 0, kMostRequests));
 }
 
 void read_logs(Table& table, HostSpec& spec) {
@@ -140,7 +146,8 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
   std::string data = "var/tenon";
   spec.plugins = {surroundings.absolute("plugins")};
   if (host) {
-    read_listen(*host, spec);
+    read_listen(*host, "listen", nullptr, {}, spec.listen);
+    read_listen(*host, "controlListen", &surroundings, spec.listen, spec.control_listen);
     read_workspace(*host, spec);
     if (const auto found = host->text("data")) {
       if (found->value.empty()) host->problem(found->at, "'data' is empty");

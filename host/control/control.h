@@ -35,8 +35,8 @@ class Control {
   // [any] Nothing when serve() answers it. The body is that of GET also for HEAD.
   std::optional<Answer> answer(std::string_view method, std::string_view path) const;
   // [the exchange's loop]
-  std::shared_ptr<lifecycle::Flight> serve(lifecycle::Exchange& exchange) {
-    return desk_.serve(exchange);
+  std::shared_ptr<lifecycle::Flight> serve(lifecycle::Exchange& exchange, access::Caller caller) {
+    return desk_.serve(exchange, std::move(caller));
   }
   // Before what the functions use goes away.
   void close() { desk_.close(); }

@@ -36,8 +36,10 @@ class Desk::Visit final : public lifecycle::Flight,
                           public Reply,
                           public std::enable_shared_from_this<Visit> {
  public:
-  Visit(Desk& desk, lifecycle::Exchange& exchange)
-      : desk_(desk), loop_(desk.loops_.loop(exchange.loop())), exchange_(&exchange) {}
+  Visit(Desk& desk, lifecycle::Exchange& exchange, access::Caller caller)
+      : desk_(desk), loop_(desk.loops_.loop(exchange.loop())), exchange_(&exchange) {
+    request_.caller = std::move(caller);
+  }
 
   // ---- the exchange's loop
 
@@ -162,8 +164,9 @@ Desk::~Desk() {
   close();
 }
 
-std::shared_ptr<lifecycle::Flight> Desk::serve(lifecycle::Exchange& exchange) {
-  auto visit = std::make_shared<Visit>(*this, exchange);
+std::shared_ptr<lifecycle::Flight> Desk::serve(lifecycle::Exchange& exchange,
+                                               access::Caller caller) {
+  auto visit = std::make_shared<Visit>(*this, exchange, std::move(caller));
   visit->begin_visit();
   return visit;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/access/caller.h"
 #include "host/domain/api_error.h"
 #include "host/lifecycle/dispatcher.h"
 #include "host/loop/event_loops.h"
@@ -20,6 +21,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;  // without credentials
   std::string body;
   std::string request_id;
+  access::Caller caller;
 
   std::string_view header(std::string_view lower_case_name) const;  // "" when absent
 };
@@ -49,7 +51,7 @@ class Desk {
   ~Desk();
 
   // [the exchange's loop]
-  std::shared_ptr<lifecycle::Flight> serve(lifecycle::Exchange&);
+  std::shared_ptr<lifecycle::Flight> serve(lifecycle::Exchange&, access::Caller);
   // No further call of the handler; waits for those that run.
   void close();
 

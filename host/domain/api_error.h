@@ -33,6 +33,7 @@ inline constexpr ApiError kUnavailable{"WORKLOAD_UNAVAILABLE", 503, true};  // n
 inline constexpr ApiError kUnauthenticated{"AUTHENTICATION_REQUIRED", 401, false};
 inline constexpr ApiError kBadCredentials{"AUTHENTICATION_FAILED", 401, false};
 inline constexpr ApiError kForbidden{"FORBIDDEN", 403, false};
+inline constexpr ApiError kRateLimit{"RATE_LIMITED", 429, true};
 inline constexpr ApiError kPolicyViolation{"POLICY_VIOLATION", 403, false};
 
 // A change of resources.
@@ -54,6 +55,7 @@ inline constexpr ApiError kBadRequest{"BAD_REQUEST", 400, false};
 inline constexpr ApiError kRequestTimeout{"REQUEST_TIMEOUT", 408, true};
 inline constexpr ApiError kBodyTooLarge{"REQUEST_ENTITY_TOO_LARGE", 413, false};
 inline constexpr ApiError kUriTooLong{"URI_TOO_LONG", 414, false};
+inline constexpr ApiError kUnsupportedType{"UNSUPPORTED_MEDIA_TYPE", 415, false};
 inline constexpr ApiError kExpectation{"EXPECTATION_FAILED", 417, false};
 inline constexpr ApiError kHeadTooLarge{"REQUEST_HEADERS_TOO_LARGE", 431, false};
 inline constexpr ApiError kVersion{"HTTP_VERSION_NOT_SUPPORTED", 505, false};

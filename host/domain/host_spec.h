@@ -12,6 +12,7 @@ namespace tenon {
 struct ListenAddress {
   std::string host;  // literal IP address
   std::uint16_t port = 0;
+  std::string path = {};  // absolute, of a Unix socket; then there is no host
   bool operator==(const ListenAddress&) const = default;
 };
 
@@ -28,12 +29,14 @@ struct HostLimits {
   milliseconds idle_timeout{75'000};  // keep-alive connection without a request
   milliseconds io_timeout{60'000};    // a client that neither sends nor takes a byte
   milliseconds drain{30'000};         // after SIGTERM
+  unsigned requests_per_key = 0;      // each second; 0: any number
   bool operator==(const HostLimits&) const = default;
 };
 
 // The [host] table.
 struct HostSpec {
   std::vector<ListenAddress> listen;
+  std::vector<ListenAddress> control_listen;  // empty: `listen` answers for the control API too
   std::string workspace = "default";
   std::string data;                      // absolute folder
   std::vector<std::string> plugins;      // absolute folders that hold plugins

@@ -148,6 +148,7 @@ void Connection::answer_error(const ErrorAnswer& error) {
   if (error.retry_after != 0)
     append_header(headers, "retry-after", std::to_string(error.retry_after));
   if (!error.allow.empty()) append_header(headers, "allow", error.allow);
+  if (error.status == 401) append_header(headers, "www-authenticate", "Bearer");
   if (log::enabled(error.status >= 500 ? LogLevel::kWarn : LogLevel::kInfo)) {
     log::write(error.status >= 500 ? LogLevel::kWarn : LogLevel::kInfo, "request refused",
                {{"requestId", request_id_},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
@@ -22,9 +23,10 @@ constexpr std::uint64_t kMostDiscarded = 1 << 20;
 
 }  // namespace
 
-Connection::Connection(Loop& loop, Socket socket)
+Connection::Connection(Loop& loop, Socket socket, const Door& door)
     : loop_(loop),
       socket_(std::move(socket)),
+      door_(door),
       parser_(loop.shared().limits.head, loop.shared().limits.body),
       in_(new char[kRestingBuffer]),
       capacity_(kRestingBuffer) {}
@@ -32,7 +34,7 @@ Connection::Connection(Loop& loop, Socket socket)
 Connection::~Connection() = default;
 
 void Connection::start() {
-  boost::system::error_code ignored;
+  boost::system::error_code ignored;  // a Unix socket has no such delay
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
   read_deadline_ = Loop::now() + nanoseconds(loop_.shared().limits.idle_timeout);
   arm_read();

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "host/access/access.h"
+#include "host/access/open_mode.h"
 #include "host/gateway/answer_head.h"
+#include "host/gateway/door.h"
 #include "host/gateway/error_body.h"
 #include "host/gateway/loop.h"
 #include "host/gateway/request_parser.h"
@@ -24,7 +28,8 @@ namespace tenon::gateway {
 // is noticed and its next requests wait in the buffer.
 class Connection final : private lifecycle::Exchange, private RequestParser::BodySink {
  public:
-  Connection(Loop&, Socket);
+  // The door outlives the connection.
+  Connection(Loop&, Socket, const Door&);
   ~Connection();
 
   void start();
@@ -65,10 +70,18 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
   void linger();
   void delete_when_free();
 
+  // ---- who may: admission.cc. False: refused.
+  bool admit_to_host_path();
+  bool admit_to_model();
+  bool admit_web(access::Target);
+  std::expected<const access::Caller*, access::Denial> identify() const;
+  bool refuse(const access::Denial&);
+
   // ---- one request: request.cc
   void begin_request(bool whole);
   void read_fields();
   std::string_view field(std::string_view name) const;
+  bool passes_on(RequestParser::Meaning) const;
   void serve_host_path();
   void serve_model();
   void grant_continue();
@@ -103,6 +116,7 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
 
   Loop& loop_;
   Socket socket_;
+  const Door& door_;
   RequestParser parser_;
   Route route_;
   const char* routed_in_ = nullptr;  // the buffer that route_ points into
@@ -120,6 +134,7 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
   std::shared_ptr<lifecycle::Target> target_;
   std::shared_ptr<lifecycle::Flight> flight_;
   std::uint64_t revision_ = 0;  // that answers; 0: none, or not yet known
+  std::unique_ptr<access::Caller> caller_;  // of a request to the control API
   std::vector<workers::HeaderView> views_;
   std::string request_id_;
   TraceContext trace_;

@@ -4,21 +4,19 @@
 #include <sys/socket.h>
 
 #include <atomic>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 
 #include "host/gateway/connection.h"
 #include "host/gateway/error_body.h"
+#include "host/gateway/listen.h"
 #include "host/gateway/loop.h"
 #include "host/telemetry/log.h"
 
 namespace tenon::gateway {
 namespace {
 
-using boost::asio::ip::tcp;
-using Acceptor = boost::asio::basic_socket_acceptor<tcp, Executor>;
 using ErrorCode = boost::system::error_code;
 
 constexpr std::chrono::milliseconds kAcceptPause{100};  // when descriptors have run out
@@ -28,10 +26,11 @@ constexpr std::chrono::milliseconds kAcceptPause{100};  // when descriptors have
 class Gateway::Impl {
  public:
   Impl(EventLoops& loops, lifecycle::Dispatcher& dispatcher, control::Control& control,
-       telemetry::Metrics& metrics, const HostSpec& spec)
+       const access::Access& access, telemetry::Metrics& metrics, const HostSpec& spec)
       : loops_(loops),
         shared_{.dispatcher = dispatcher,
                 .control = control,
+                .access = access,
                 .metrics = metrics,
                 .limits = spec.limits,
                 .cors_origins = spec.cors_origins,
@@ -40,7 +39,8 @@ class Gateway::Impl {
                 .on_last_closed = [this] { check_drained(); }},
         refused_(metrics.counter("tenon_refused_connections_total",
                                  "Connections refused because the limit was reached")),
-        wanted_(spec.listen),
+        listen_(spec.listen),
+        control_listen_(spec.control_listen),
         drain_timer_(loops.control()) {
     for (unsigned i = 0; i < loops.size(); ++i) {
       lanes_.push_back(std::make_unique<Loop>(shared_, loops.loop(i), i));
@@ -56,11 +56,13 @@ class Gateway::Impl {
   struct Listener {
     Acceptor acceptor;
     boost::asio::steady_timer pause;
+    Door door;
+    bool is_unix = false;
   };
 
-  Result<std::unique_ptr<Listener>> bind(const ListenAddress&);
+  Result<void> bind(const std::vector<ListenAddress>&, const Door&);
   void accept(Listener&);
-  void adopt(Socket, unsigned loop);
+  void adopt(Socket, const Listener&, unsigned loop);
   void refuse(Socket&);
   void stop_accepting();  // [loop 0]
   void check_drained();   // [any]
@@ -68,7 +70,10 @@ class Gateway::Impl {
   EventLoops& loops_;
   Shared shared_;
   std::atomic<std::uint64_t>& refused_;
-  std::vector<ListenAddress> wanted_, bound_;
+  const std::vector<ListenAddress> listen_, control_listen_;
+  std::vector<ListenAddress> bound_;
+  const access::Caller owner_{"", "owner", Role::kAdmin, "", access::Caller::Via::kPeer};
+  const Door owners_door_{.models = false, .control = true, .peer = &owner_};
   std::vector<std::unique_ptr<Listener>> listeners_;  // on loop 0
   std::vector<std::unique_ptr<Loop>> lanes_;
   unsigned next_ = 0;
@@ -79,39 +84,27 @@ class Gateway::Impl {
   bool accepting_ = true;
 };
 
-Result<std::unique_ptr<Gateway::Impl::Listener>> Gateway::Impl::bind(const ListenAddress& address) {
-  const auto refusal = [&](const char* what, const ErrorCode& ec) {
-    return fail(Code::kUnavailable,
-                fmt::format("cannot {} {}:{}: {}", what, address.host, address.port, ec.message()));
-  };
-  ErrorCode ec;
-  const auto ip = boost::asio::ip::make_address(address.host, ec);
-  if (ec) {
-    return fail(Code::kInvalid,
-                fmt::format("cannot listen on \"{}\": it is no IP address", address.host));
-  }
-  const tcp::endpoint endpoint(ip, address.port);
+Result<void> Gateway::Impl::bind(const std::vector<ListenAddress>& addresses, const Door& door) {
   auto& context = loops_.loop(0);
-  auto listener =
-      std::make_unique<Listener>(Listener{Acceptor(context), boost::asio::steady_timer(context)});
-  Acceptor& acceptor = listener->acceptor;
-  if (acceptor.open(endpoint.protocol(), ec)) return refusal("open a socket for", ec);
-  acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (acceptor.bind(endpoint, ec)) return refusal("listen on", ec);
-  if (acceptor.listen(4096, ec)) return refusal("listen on", ec);
-  acceptor.native_non_blocking(true, ec);
-  return listener;
+  for (const ListenAddress& address : addresses) {
+    Acceptor acceptor(context);
+    auto bound = open_acceptor(acceptor, address);
+    if (!bound) return std::unexpected(std::move(bound.error()));
+    bound_.push_back(*std::move(bound));
+    listeners_.push_back(std::make_unique<Listener>(Listener{
+        std::move(acceptor), boost::asio::steady_timer(context), door, !address.path.empty()}));
+  }
+  return {};
 }
 
 Result<void> Gateway::Impl::listen() {
-  std::vector<std::unique_ptr<Listener>> listeners;
-  for (const ListenAddress& address : wanted_) {
-    auto listener = bind(address);
-    if (!listener) return std::unexpected(std::move(listener.error()));
-    bound_.push_back({address.host, (*listener)->acceptor.local_endpoint().port()});
-    listeners.push_back(std::move(*listener));
+  const bool apart = !control_listen_.empty();
+  auto bound = bind(listen_, {.models = true, .control = !apart});
+  if (bound && apart) bound = bind(control_listen_, {.models = false, .control = true});
+  if (!bound) {
+    listeners_.clear();
+    return bound;
   }
-  listeners_ = std::move(listeners);
   boost::asio::post(loops_.loop(0), [this] {
     for (auto& listener : listeners_) accept(*listener);
   });
@@ -125,7 +118,7 @@ void Gateway::Impl::accept(Listener& listener) {
       [this, &listener, loop](const ErrorCode& ec, Socket socket) {
         if (ec == boost::asio::error::operation_aborted || !listener.acceptor.is_open()) return;
         if (!ec) {
-          adopt(std::move(socket), loop);
+          adopt(std::move(socket), listener, loop);
           return accept(listener);
         }
         log::warn("cannot accept a connection", {{"why", ec.message()}});
@@ -136,14 +129,18 @@ void Gateway::Impl::accept(Listener& listener) {
       });
 }
 
-void Gateway::Impl::adopt(Socket socket, unsigned loop) {
+void Gateway::Impl::adopt(Socket socket, const Listener& listener, unsigned loop) {
   if (shared_.open_connections.load() >= static_cast<std::int64_t>(shared_.limits.connections)) {
     return refuse(socket);
   }
-  shared_.open_connections.fetch_add(1);
   Loop* lane = lanes_[loop].get();
-  boost::asio::post(loops_.loop(loop), [lane, socket = std::move(socket)]() mutable {
-    lane->adopt(std::move(socket));
+  // The host's own user and root need no key at a Unix socket, and nobody else gets in without one.
+  const bool is_owner = listener.is_unix && is_own_user(socket.native_handle());
+  if (listener.is_unix && !is_owner && shared_.access.open()) return;
+  shared_.open_connections.fetch_add(1);
+  const Door* door = is_owner ? &owners_door_ : &listener.door;
+  boost::asio::post(loops_.loop(loop), [lane, door, socket = std::move(socket)]() mutable {
+    lane->adopt(std::move(socket), *door);
   });
 }
 
@@ -208,8 +205,8 @@ void Gateway::Impl::check_drained() {
 }
 
 Gateway::Gateway(EventLoops& loops, lifecycle::Dispatcher& dispatcher, control::Control& control,
-                 telemetry::Metrics& metrics, const HostSpec& spec)
-    : impl_(std::make_unique<Impl>(loops, dispatcher, control, metrics, spec)) {}
+                 const access::Access& access, telemetry::Metrics& metrics, const HostSpec& spec)
+    : impl_(std::make_unique<Impl>(loops, dispatcher, control, access, metrics, spec)) {}
 
 Gateway::~Gateway() = default;
 

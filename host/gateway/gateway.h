@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "host/access/access.h"
 #include "host/control/control.h"
 #include "host/domain/host_spec.h"
 #include "host/lifecycle/dispatcher.h"
@@ -15,7 +16,7 @@ namespace tenon::gateway {
 // The host's HTTP side: listens, reads requests, hands them to the dispatcher and streams the
 // answers. Each connection lives on one event loop; connections go round the loops in turn.
 //
-//   Gateway gateway(loops, dispatcher, control, metrics, spec);
+//   Gateway gateway(loops, dispatcher, control, access, metrics, spec);
 //   if (auto bound = gateway.listen(); !bound) …
 //   loops.start();
 //   …
@@ -23,8 +24,8 @@ namespace tenon::gateway {
 class Gateway {
  public:
   // All references outlive the gateway.
-  Gateway(EventLoops&, lifecycle::Dispatcher&, control::Control&, telemetry::Metrics&,
-          const HostSpec&);
+  Gateway(EventLoops&, lifecycle::Dispatcher&, control::Control&, const access::Access&,
+          telemetry::Metrics&, const HostSpec&);
   // The loops must not run any more.
   ~Gateway();
   Gateway(const Gateway&) = delete;
@@ -33,7 +34,7 @@ class Gateway {
   // Binds every address of the spec and accepts from then on. The error names the address; nothing
   // is bound after one. Call it once.
   Result<void> listen();
-  // As bound: port 0 of the spec is a real one here.
+  // As bound: port 0 of the spec is a real one here. Those of `listen`, then of `controlListen`.
   const std::vector<ListenAddress>& addresses() const;
 
   // [any] Stops accepting, closes idle connections and lets requests finish, at most for the limit

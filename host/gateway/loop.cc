@@ -67,8 +67,8 @@ telemetry::DeploymentMetrics& Loop::metrics_of(const std::shared_ptr<lifecycle::
   return *known.metrics;
 }
 
-void Loop::adopt(Socket socket) {
-  auto* connection = new Connection(*this, std::move(socket));
+void Loop::adopt(Socket socket, const Door& door) {
+  auto* connection = new Connection(*this, std::move(socket), door);
   connection->next = first_;
   if (first_) first_->previous = connection;
   first_ = connection;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
@@ -12,8 +12,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "host/access/access.h"
 #include "host/control/control.h"
 #include "host/domain/host_spec.h"
+#include "host/gateway/door.h"
 #include "host/gateway/request_id.h"
 #include "host/lifecycle/dispatcher.h"
 #include "host/telemetry/metrics.h"
@@ -27,12 +29,13 @@ inline std::uint64_t nanoseconds(milliseconds time) {
 }
 
 using Executor = boost::asio::io_context::executor_type;
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, Executor>;
 
 // What all loops share; constant but for the counts.
 struct Shared {
   lifecycle::Dispatcher& dispatcher;
   control::Control& control;
+  const access::Access& access;
   telemetry::Metrics& metrics;
   HostLimits limits;
   std::vector<std::string> cors_origins;
@@ -49,7 +52,7 @@ class Loop {
   Loop(Shared&, boost::asio::io_context&, unsigned index);
   ~Loop();
 
-  void adopt(Socket);
+  void adopt(Socket, const Door&);
   // Closes connections that have no request.
   void drain();
   void close_all();

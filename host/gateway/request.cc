@@ -29,6 +29,7 @@ void Connection::begin_request(bool whole) {
   framing_ = Framing::kNone;
   trace_ = {};
   cors_origin_ = {};
+  caller_.reset();
   body_paused_ = body_end_sent_ = submitted_ = streaming_ = discarding_ = false;
   answering_ = answered_ = passive_ = cut_ = false;
   if (!whole) {
@@ -85,6 +86,7 @@ void Connection::read_fields() {
 }
 
 void Connection::serve_host_path() {
+  if (!admit_to_host_path()) return;
   const auto answer = loop_.shared().control.answer(parser_.method(in_.get()), route_.path);
   if (!answer) return grant_continue();  // it is served once its body is here
   if (!answer->error) return answer_text(answer->status, answer->content_type, answer->body);
@@ -95,11 +97,13 @@ void Connection::serve_host_path() {
 
 void Connection::serve_model() {
   const std::string_view method = parser_.method(in_.get());
+  if (!admit_web(access::Target::kModel)) return;
   if (method == "OPTIONS" && !loop_.shared().cors_origins.empty()) {
     if (const auto wanted = field("access-control-request-method"); !wanted.empty()) {
       return answer_preflight(wanted);
     }
   }
+  if (!admit_to_model()) return;
   lifecycle::Dispatcher& dispatcher = loop_.shared().dispatcher;
   target_ = dispatcher.find(route_.workspace, route_.model, route_.environment);
   if (!target_) {
@@ -144,7 +148,7 @@ bool Connection::dispatch_is_due(RequestParser::Step step) const {
 void Connection::dispatch() {
   if (!target_) {
     answer_deadline_ = ~0ULL;  // a stream of changes may be silent for hours
-    flight_ = loop_.shared().control.serve(*this);
+    flight_ = loop_.shared().control.serve(*this, std::move(*std::exchange(caller_, nullptr)));
     return;
   }
   lifecycle::Dispatcher& dispatcher = loop_.shared().dispatcher;
@@ -161,7 +165,7 @@ workers::RequestView Connection::view() {
   }
   views_.clear();
   for (const RequestParser::Field& each : parser_.fields()) {
-    if (each.meaning == RequestParser::Meaning::kHidden) continue;
+    if (!passes_on(each.meaning)) continue;
     views_.push_back({each.name.in(in), each.value.in(in)});
   }
   submitted_ = false;
@@ -180,6 +184,13 @@ workers::RequestView Connection::view() {
   view.trace_id = trace_.trace_id;
   view.span_id = trace_.span_id;
   return view;
+}
+
+// What a plugin, or the control API, sees of the request's head.
+bool Connection::passes_on(RequestParser::Meaning meaning) const {
+  using Meaning = RequestParser::Meaning;
+  if (meaning == Meaning::kWorkspace) return !target_;
+  return meaning != Meaning::kHidden && meaning != Meaning::kCredential;
 }
 
 void Connection::on_submitted() {

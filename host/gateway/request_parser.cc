@@ -6,6 +6,8 @@
 #include <boost/beast/http/error.hpp>
 #include <limits>
 
+#include "host/access/credential.h"
+
 namespace tenon::gateway {
 namespace http = boost::beast::http;
 
@@ -26,6 +28,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 Meaning meaning_of(http::field field, std::string_view name) {
   switch (field) {
     case http::field::authorization:
+      return Meaning::kCredential;
     case http::field::connection:
     case http::field::cookie:
     case http::field::expect:
@@ -37,12 +40,17 @@ Meaning meaning_of(http::field field, std::string_view name) {
     case http::field::transfer_encoding:
     case http::field::upgrade:
       return Meaning::kHidden;
+    case http::field::host:
+      return Meaning::kHost;
     case http::field::origin:
       return Meaning::kOrigin;
     default:
-      if (name == "x-api-key") return Meaning::kHidden;
-      if (name == "x-request-id") return Meaning::kRequestId;
       if (name == "traceparent") return Meaning::kTraceParent;
+      if (!name.starts_with("x-")) return Meaning::kPlain;
+      if (name == "x-request-id") return Meaning::kRequestId;
+      if (name == "x-api-key") return Meaning::kHidden;
+      if (access::CredentialReader::is_one(name)) return Meaning::kCredential;
+      if (name == "x-tenon-workspace" || name == "x-beamlit-workspace") return Meaning::kWorkspace;
       return Meaning::kPlain;
   }
 }

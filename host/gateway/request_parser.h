@@ -49,11 +49,20 @@ class RequestParser {
     std::string_view in(const char* buffer) const { return {buffer + begin, size}; }
   };
 
-  enum class Meaning : std::uint8_t { kPlain, kHidden, kOrigin, kRequestId, kTraceParent };
+  enum class Meaning : std::uint8_t {
+    kPlain,
+    kHidden,      // hop-by-hop, or a secret that nobody here reads
+    kCredential,  // tells who sends the request
+    kWorkspace,   // whose things it is about
+    kHost,
+    kOrigin,
+    kRequestId,
+    kTraceParent,
+  };
   struct Field {
     Slice name;  // lower-case
     Slice value;
-    Meaning meaning = Meaning::kPlain;  // kHidden: hop-by-hop or a credential
+    Meaning meaning = Meaning::kPlain;
   };
 
   RequestParser(std::uint64_t head_limit, std::uint64_t body_limit);

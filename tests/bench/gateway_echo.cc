@@ -27,7 +27,8 @@ int main(int argc, char** argv) {
                   }});
   HostSpec spec;
   spec.listen = {{"127.0.0.1", 0}};
-  gateway::Gateway gateway(loops, dispatcher, control, metrics, spec);
+  access::Access access({});
+  gateway::Gateway gateway(loops, dispatcher, control, access, metrics, spec);
   if (const auto bound = gateway.listen(); !bound) {
     std::fprintf(stderr, "%s\n", bound.error().message.c_str());
     return 1;

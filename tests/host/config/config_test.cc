@@ -158,7 +158,7 @@ A_B = "c"
 TEST(Config, AllErrorsOfAFileComeAtOnceInItsOrder) {
   EXPECT_EQ(
       problems_of(R"([host]
-listen = ["0.0.0.0:8080", "localhost:80", "127.0.0.1:99999"]
+listen = ["localhost:80", "127.0.0.1:99999"]
 workspace = "v0"
 port = 80
 plugins = ["plugin"]
@@ -174,11 +174,10 @@ origin = "file:models/none"
 max_replicas = 2
 minReplicas = 2
 )"),
-      R"(f.toml:2:11: '0.0.0.0:8080' is not a loopback address: until API keys exist, a host listens on 127.0.0.0/8 or [::1] only
-f.toml:2:27: 'localhost:80' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
-f.toml:2:43: '127.0.0.1:99999' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
+      R"(f.toml:2:11: 'localhost:80' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
+f.toml:2:27: '127.0.0.1:99999' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
 f.toml:3:13: 'v0' is no workspace name: the host keeps /v0 for itself
-f.toml:4:1: unknown key 'port' in [host]; known keys: corsOrigins, data, limits, listen, logs, loops, modelRoots, plugins, workspace
+f.toml:4:1: unknown key 'port' in [host]; known keys: controlListen, corsOrigins, data, limits, listen, logs, loops, modelRoots, plugins, workspace
 f.toml:5:12: 'plugin': there is no folder /work-folder/plugin
 f.toml:7:12: 'replicas' must be from 1 to 10000, found 0
 f.toml:8:10: 'memory' must be more than zero

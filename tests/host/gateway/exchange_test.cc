@@ -128,11 +128,12 @@ TEST_F(ExchangeTest, PipelinedRequestsAreAnsweredInOrder) {
   std::string all;
   for (int i = 0; i < 300; ++i) {
     const std::string body = "number " + std::to_string(i);
-    all += i % 3 == 0   ? get("/healthz")
-           : i % 3 == 1 ? post("/default/models/echo", body)
-                        : "POST /default/models/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
-                          "chunked\r\n\r\n" +
-                              chunked(body, 3);
+    all += i % 3 == 0 ? get("/healthz")
+           : i % 3 == 1
+               ? post("/default/models/echo", body)
+               : "POST /default/models/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+                 "chunked\r\n\r\n" +
+                     chunked(body, 3);
   }
   std::thread sender([&] { client.send(all); });
   for (int i = 0; i < 300; ++i) {
@@ -149,16 +150,17 @@ TEST_F(ExchangeTest, HeadHasTheHeadOfGet) {
   dispatcher_.add("streamed", streamed);
   serve();
   RawClient client = connect();
-  client.send("HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.send("HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   auto answer = client.receive(true);
   EXPECT_EQ(answer->header("content-length"), "3");
-  client.send("HEAD /default/models/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nping");
+  client.send(
+      "HEAD /default/models/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nping");
   answer = client.receive(true);
   EXPECT_EQ(answer->header("content-length"), "4");
-  client.send("HEAD /default/models/streamed HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.send("HEAD /default/models/streamed HTTP/1.1\r\nHost: localhost\r\n\r\n");
   answer = client.receive(true);
   EXPECT_EQ(answer->header("transfer-encoding"), "chunked");
-  client.send("HEAD /default/models/nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.send("HEAD /default/models/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n");
   answer = client.receive(true);
   EXPECT_EQ(answer->status, 404);
   EXPECT_EQ(client.ask(get("/healthz"))->body, "ok\n");
@@ -192,7 +194,7 @@ TEST_F(ExchangeTest, ContinueIsSaidWhenTheBodyIsWanted) {
   serve();
   RawClient client = connect();
   const std::string head =
-      " HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+      " HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
   client.send("POST /default/models/echo" + head);
   EXPECT_EQ(client.receive()->status, 100);
   EXPECT_EQ(client.ask("ping")->body, "ping");
@@ -210,7 +212,7 @@ TEST_F(ExchangeTest, CorsIsAnsweredForConfiguredOrigins) {
   serve();
   RawClient client = connect();
   const std::string from = "Origin: https://console.example\r\n";
-  auto answer = client.ask("OPTIONS /default/models/echo HTTP/1.1\r\nHost: x\r\n" + from +
+  auto answer = client.ask("OPTIONS /default/models/echo HTTP/1.1\r\nHost: localhost\r\n" + from +
                            "Access-Control-Request-Method: POST\r\n"
                            "Access-Control-Request-Headers: content-type\r\n\r\n");
   EXPECT_EQ(answer->status, 204);
@@ -230,7 +232,8 @@ TEST_F(ExchangeTest, CorsIsAnsweredForConfiguredOrigins) {
 
 TEST_F(ExchangeTest, OptionsIsThePluginsWithoutConfiguration) {
   serve();
-  connect().ask("OPTIONS /default/models/echo HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n");
+  connect().ask(
+      "OPTIONS /default/models/echo HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a\r\n\r\n");
   EXPECT_EQ(dispatcher_.last().method, "OPTIONS");
 }
 
@@ -250,7 +253,8 @@ TEST_F(ExchangeTest, BodiesAroundTheWindowArriveWhole) {
     for (const std::size_t piece : {1'000, 70'000, 400'000}) {
       std::thread chunks([&] {
         client.send(
-            "POST /default/models/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+            "POST /default/models/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n" +
             chunked(body, piece));
       });
       answer = client.receive();
@@ -279,7 +283,7 @@ TEST_F(ExchangeTest, ALargeUploadToASlowReplicaIsNotHeld) {
   std::uint64_t hash = 0;
   const std::uint64_t before = resident();
   std::uint64_t most = before;
-  client.send("POST /default/models/slow HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+  client.send("POST /default/models/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
               std::to_string(64 * piece.size()) + "\r\n\r\n");
   for (int i = 0; i < 64; ++i) {
     ASSERT_TRUE(client.send(piece));
@@ -320,7 +324,8 @@ TEST_F(ExchangeTest, AnEarlyAnswerEndsALargeUpload) {
   serve();
   RawClient client = connect();
   client.send(
-      "POST /default/models/early HTTP/1.1\r\nHost: x\r\nContent-Length: 67108864\r\n\r\nsome");
+      "POST /default/models/early HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+      "67108864\r\n\r\nsome");
   const auto answer = client.receive();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 422);
@@ -330,7 +335,8 @@ TEST_F(ExchangeTest, AnEarlyAnswerEndsALargeUpload) {
 TEST_F(ExchangeTest, ASmallBodyOfARefusedRequestIsThrownAway) {
   serve();
   RawClient client = connect();
-  client.send("POST /default/models/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n");
+  client.send(
+      "POST /default/models/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n");
   EXPECT_EQ(client.receive()->status, 404);
   client.send(std::string(50'000, 'a'));
   EXPECT_EQ(client.ask(get("/healthz"))->body, "ok\n");
@@ -509,7 +515,8 @@ class GoneTest : public ExchangeTest, public ::testing::WithParamInterface<bool>
 TEST_P(GoneTest, BeforeItsRequestIsWhole) {
   serve();
   RawClient client = connect();
-  client.send("POST /default/models/never HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nha");
+  client.send(
+      "POST /default/models/never HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nha");
   leave(client);
   EXPECT_TRUE(eventually([&] { return open_connections() == 0; }));
   EXPECT_EQ(dispatcher_.last().method, "");
@@ -538,8 +545,9 @@ TEST_P(GoneTest, DuringAnUploadThatIsStuck) {
   spec_.limits.io_timeout = milliseconds(500);  // how often such connections are looked at
   serve();
   RawClient client = connect();
-  client.send("POST /default/models/stuck HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" +
-              std::string(340'000, 'a'));
+  client.send(
+      "POST /default/models/stuck HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n" +
+      std::string(340'000, 'a'));
   ASSERT_TRUE(eventually([&] { return dispatcher_.running() == 1; }));
   leave(client);
   EXPECT_TRUE(eventually([&] { return dispatcher_.abandoned() == 1; }));

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,16 @@ RawClient::RawClient(unsigned port, int receive_buffer)
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) close();
+}
+
+RawClient::RawClient(const std::string& unix_path)
+    : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const timeval patience{10, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  unix_path.copy(address.sun_path, sizeof address.sun_path - 1);
   if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) close();
 }
 
@@ -120,12 +131,13 @@ void RawClient::reset() {
 }
 
 std::string get(std::string_view target, std::string_view more) {
-  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n" + std::string(more) + "\r\n";
+  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(more) +
+         "\r\n";
 }
 
 std::string post(std::string_view target, std::string_view body, std::string_view more) {
   return "POST " + std::string(target) +
-         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+         " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
          std::string(more) + "\r\n" + std::string(body);
 }
 
@@ -138,7 +150,8 @@ bool eventually(const std::function<bool()>& condition) {
 }
 
 void GatewayTest::serve() {
-  gateway_ = std::make_unique<gateway::Gateway>(loops_, dispatcher_, control_, metrics_, spec_);
+  gateway_ =
+      std::make_unique<gateway::Gateway>(loops_, dispatcher_, control_, access_, metrics_, spec_);
   const auto bound = gateway_->listen();
   ASSERT_TRUE(bound) << bound.error().message;
   port_ = gateway_->addresses().front().port;

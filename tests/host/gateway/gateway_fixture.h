@@ -33,6 +33,7 @@ struct HttpAnswer {
 class RawClient {
  public:
   explicit RawClient(unsigned port, int receive_buffer = 0);
+  explicit RawClient(const std::string& unix_path);
   ~RawClient() { close(); }
   RawClient(RawClient&&) noexcept;
   RawClient(const RawClient&) = delete;
@@ -88,6 +89,7 @@ class GatewayTest : public ::testing::Test {
              if (api_) return api_(std::move(request), std::move(reply));
              reply->refuse(control::refusal(api::kRouteNotFound, "no such path"));
            }}};
+  access::Access access_{{}};
   control::Desk::Handle api_;  // what answers /v0/…
   std::unique_ptr<gateway::Gateway> gateway_;
   unsigned port_ = 0;

@@ -24,9 +24,10 @@ TEST_F(GatewayTest, TheApiGetsWholeRequestsAndAnswers) {
   serve();
   auto client = connect();
   const std::string large(3'000'000, 'x');
-  const auto answer = client.ask(post("/v0/apply?dryRun=true", large, "Content-Type: a/b\r\n"));
+  const auto answer =
+      client.ask(post("/v0/apply?dryRun=true", large, "Content-Type: application/json\r\n"));
   EXPECT_EQ(answer->status, 201u);
-  EXPECT_EQ(answer->body, "POST /v0/apply?dryRun=true 3000000 a/b");
+  EXPECT_EQ(answer->body, "POST /v0/apply?dryRun=true 3000000 application/json");
   EXPECT_EQ(client.ask(get("/v0/models"))->body, "GET /v0/models? 0 ");
 }
 

@@ -19,7 +19,7 @@ struct Case {
 
 std::vector<Case> refused_requests() {
   const std::string line = "POST /default/models/echo HTTP/1.1\r\n";
-  const std::string host = "Host: x\r\n";
+  const std::string host = "Host: localhost\r\n";
   const auto with = [&](const std::string& headers, const std::string& body = "") {
     return line + host + headers + "\r\n" + body;
   };
@@ -27,23 +27,24 @@ std::vector<Case> refused_requests() {
   return {
       {"garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no http at all\r\n\r\n"s, 400},
       {"zeros", std::string(64, '\0') + "\r\n\r\n", 400},
-      {"no_version", "GET /default/models/echo\r\nHost: x\r\n\r\n", 400},
+      {"no_version", "GET /default/models/echo\r\nHost: localhost\r\n\r\n", 400},
       {"http_2_preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
-      {"http_0_9_number", "GET / HTTP/0.9\r\nHost: x\r\n\r\n", 505},
-      {"two_spaces", "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-      {"target_with_control", "GET /a\x01z HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-      {"relative_target", "GET models/echo HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-      {"connect", "CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-      {"bare_lf", "GET / HTTP/1.1\nHost: x\n\n", 400},
-      {"bare_lf_in_head", "GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400},
-      {"bare_cr_in_value", "GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", 400},
-      {"nul_in_value", "GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n"s, 400},
-      {"no_colon", "GET / HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n", 400},
-      {"space_before_colon", "GET / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", 400},
-      {"empty_name", "GET / HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n", 400},
+      {"http_0_9_number", "GET / HTTP/0.9\r\nHost: localhost\r\n\r\n", 505},
+      {"two_spaces", "GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+      {"target_with_control", "GET /a\x01z HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+      {"relative_target", "GET models/echo HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+      {"connect", "CONNECT example.org:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+      {"bare_lf", "GET / HTTP/1.1\nHost: localhost\n\n", 400},
+      {"bare_lf_in_head", "GET / HTTP/1.1\r\nHost: localhost\nA: b\r\n\r\n", 400},
+      {"bare_cr_in_value", "GET / HTTP/1.1\r\nHost: localhost\r\nA: b\rc\r\n\r\n", 400},
+      {"nul_in_value", "GET / HTTP/1.1\r\nHost: localhost\r\nA: b\0c\r\n\r\n"s, 400},
+      {"no_colon", "GET / HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n", 400},
+      {"space_before_colon", "GET / HTTP/1.1\r\nHost: localhost\r\nA : b\r\n\r\n", 400},
+      {"empty_name", "GET / HTTP/1.1\r\nHost: localhost\r\n: b\r\n\r\n", 400},
       {"no_host", "GET /healthz HTTP/1.1\r\n\r\n", 400},
-      {"two_hosts", "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
-      {"same_host_twice", "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400},
+      {"two_hosts", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400},
+      {"same_host_twice", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+       400},
       {"obs_fold", with("A: b\r\n c\r\n"), 400},
       {"obs_fold_after_empty", with("A:\r\n b\r\n"), 400},
       {"obs_fold_tab", with("A: b\r\n\tc\r\n"), 400},
@@ -100,8 +101,9 @@ std::vector<Case> refused_requests() {
       {"expect_something", with("Expect: the-unexpected\r\nContent-Length: 4\r\n", "ping"), 417},
       {"header_of_1_mb", with("A: " + std::string(1 << 20, 'a') + "\r\n"), 431},
       {"name_of_1_mb", with(std::string(1 << 20, 'a') + ": b\r\n"), 431},
-      {"target_of_1_mb", "GET /" + std::string(1 << 20, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
-      {"method_of_1_mb", std::string(1 << 20, 'A') + " / HTTP/1.1\r\nHost: x\r\n\r\n", 431},
+      {"target_of_1_mb",
+       "GET /" + std::string(1 << 20, 'a') + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 431},
+      {"method_of_1_mb", std::string(1 << 20, 'A') + " / HTTP/1.1\r\nHost: localhost\r\n\r\n", 431},
       {"a_thousand_headers", with([] {
          std::string all;
          for (int i = 0; i < 1000; ++i) all += "a: b\r\n";
@@ -110,9 +112,10 @@ std::vector<Case> refused_requests() {
        431},
       {"chunk_extension_of_1_mb",
        with("Transfer-Encoding: chunked\r\n", "4;" + std::string(1 << 20, 'a') + "\r\nping"), 400},
-      {"bad_percent_in_name", "GET /default/models/%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"bad_percent_in_name", "GET /default/models/%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
       {"two_environments",
-       "GET /default/models/echo?environment=a&environment=b HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+       "GET /default/models/echo?environment=a&environment=b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+       400},
   };
 }
 
@@ -179,26 +182,31 @@ TEST_P(OddButGoodTest, IsServed) {
 INSTANTIATE_TEST_SUITE_P(
     Requests, OddButGoodTest,
     ::testing::Values(
-        Case{"empty_line_before", "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200},
-        Case{"absolute_target", "GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+        Case{"empty_line_before", "\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200},
+        Case{"absolute_target", "GET http://x/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200},
         Case{"empty_host", "GET /healthz HTTP/1.1\r\nHost:\r\n\r\n", 200},
         Case{"no_space_after_colon", "GET /healthz HTTP/1.1\r\nhost:x\r\n\r\n", 200},
         Case{"odd_case",
-             "POST /default/models/echo HTTP/1.1\r\nHOST: x\r\ntRANSFER-eNCODING: ChUnKeD\r\n\r\n"
+             "POST /default/models/echo HTTP/1.1\r\nHOST: localhost\r\ntRANSFER-eNCODING: "
+             "ChUnKeD\r\n\r\n"
              "4\r\nping\r\n0\r\n\r\n",
              200},
         Case{"trailers",
-             "POST /default/models/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "POST /default/models/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+             "chunked\r\n\r\n"
              "4;a=b\r\nping\r\n0\r\nx-sum: 1\r\n\r\n",
              200},
         Case{"leading_zeros",
-             "POST /default/models/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0004\r\n\r\nping",
+             "POST /default/models/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+             "0004\r\n\r\nping",
              200},
-        Case{"get_with_body",
-             "GET /default/models/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nping", 200},
+        Case{
+            "get_with_body",
+            "GET /default/models/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nping",
+            200},
         Case{"dots_are_not_resolved",
-             "GET /default/models/echo/../../x HTTP/1.1\r\nHost: x\r\n\r\n", 200},
-        Case{"options_star", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 204}),
+             "GET /default/models/echo/../../x HTTP/1.1\r\nHost: localhost\r\n\r\n", 200},
+        Case{"options_star", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 204}),
     [](const auto& info) { return std::string(info.param.name); });
 
 class TimeoutTest : public GatewayTest {
@@ -242,8 +250,8 @@ TEST_F(TimeoutTest, APluginThatNeverAnswersIsAnswered504) {
   dispatcher_.add("silent", silent);
   serve();
   RawClient client = connect();
-  const auto answer =
-      client.ask("POST /default/models/silent HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+  const auto answer = client.ask(
+      "POST /default/models/silent HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi");
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 504);
   EXPECT_NE(answer->body.find("answerTimeout"), std::string::npos);
@@ -253,8 +261,8 @@ TEST_F(TimeoutTest, APluginThatNeverAnswersIsAnswered504) {
 TEST_F(TimeoutTest, HalfABodyIsAnswered408AndNeverReachesAReplica) {
   serve();
   RawClient client = connect();
-  const auto answer =
-      client.ask("POST /default/models/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+  const auto answer = client.ask(
+      "POST /default/models/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf");
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 408);
   EXPECT_EQ(dispatcher_.last().method, "");
@@ -264,7 +272,8 @@ TEST_F(TimeoutTest, HalfALargeBodyAbandonsItsRequest) {
   serve();
   RawClient client = connect();
   const auto answer = client.ask(
-      "POST /default/models/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\nhalf");
+      "POST /default/models/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+      "900000\r\n\r\nhalf");
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 408);
   EXPECT_TRUE(eventually([&] { return dispatcher_.abandoned() == 1; }));
@@ -313,7 +322,7 @@ TEST_F(GatewayTest, ABodyAboveTheLimitIsRefused) {
   EXPECT_EQ(connect().ask(post("/default/models/echo", std::string(1001, 'a')))->status, 413);
   const std::string chunk = "200\r\n" + std::string(512, 'a') + "\r\n";
   EXPECT_EQ(connect()
-                .ask("POST /default/models/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                .ask("POST /default/models/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
                      "chunked\r\n\r\n" +
                      chunk + chunk + "0\r\n\r\n")
                 ->status,

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "host/access/caller.h"
+
+namespace tenon::gateway {
+
+// By which way a connection came in: what it may ask for, and who is at its other end.
+struct Door {
+  bool models = true;   // endpoints
+  bool control = true;  // /v0, /metrics
+  // Set: whoever is at the other end was told by the system, and needs no key.
+  const access::Caller* peer = nullptr;
+};
+
+}  // namespace tenon::gateway
