@@ -92,10 +92,11 @@ Result<void> check_reach(const HostSpec& host) {
   for (const auto* addresses : {&host.listen, &host.control_listen}) {
     for (const ListenAddress& address : *addresses) {
       if (!address.path.empty() || access::is_loopback_address(address.host)) continue;
-      return fail(Code::kPrecondition,
-                  fmt::format("does not listen on {}: there are no API keys, so whoever reaches that "
-                              "address could do everything; listen on 127.0.0.1 or [::1]",
-                              to_text(address)));
+      return fail(
+          Code::kPrecondition,
+          fmt::format("does not listen on {}: there are no API keys, so whoever reaches that "
+                      "address could do everything; listen on 127.0.0.1 or [::1]",
+                      to_text(address)));
     }
   }
   return {};

@@ -53,9 +53,10 @@ void read_listen(Table& host, std::string_view key, const Surroundings* sockets,
     auto address = parse_address(text);
     if (!address && sockets) address = parse_socket(text, *sockets);
     if (!address) {
-      host.problem(at, fmt::format("'{}' is no listen address: expected an IP address and a port, "
-                                   "such as \"127.0.0.1:8080\" or \"[::1]:8080\"{}",
-                                   text, sockets ? ", or a socket, such as \"unix:tenon.sock\"" : ""));
+      host.problem(at,
+                   fmt::format("'{}' is no listen address: expected an IP address and a port, "
+                               "such as \"127.0.0.1:8080\" or \"[::1]:8080\"{}",
+                               text, sockets ? ", or a socket, such as \"unix:tenon.sock\"" : ""));
       continue;
     }
     const bool is_certain = address->port != 0 || !address->path.empty();

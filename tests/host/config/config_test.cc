@@ -320,6 +320,20 @@ TEST(Config, OneModelMayStandInTwoEnvironments) {
   EXPECT_EQ(config.deployments.size(), 2u);
 }
 
+TEST(Config, TheControlApiMayHaveAddressesAndSocketsOfItsOwn) {
+  const Config config = read(
+      "[host]\nlisten = ['0.0.0.0:80']\ncontrolListen = ['127.0.0.1:81', 'unix:run/tenon.sock']\n");
+  EXPECT_THAT(config.host.listen, ElementsAre(ListenAddress{"0.0.0.0", 80}));
+  EXPECT_THAT(config.host.control_listen,
+              ElementsAre(ListenAddress{"127.0.0.1", 81},
+                          ListenAddress{"", 0, "/work-folder/run/tenon.sock"}));
+  EXPECT_THAT(problems_of("[host]\nlisten = ['unix:tenon.sock', '127.0.0.1:80']\n"
+                          "controlListen = ['127.0.0.1:80', 'unix:']\n"),
+              testing::AllOf(testing::HasSubstr("2:11: 'unix:tenon.sock' is no listen address"),
+                             testing::HasSubstr("3:18: '127.0.0.1:80' is listed twice"),
+                             testing::HasSubstr("3:34: 'unix:' is no listen address")));
+}
+
 // configs/reference.toml is what operators read: it must load, and hold every key and default.
 TEST(Config, TheReferenceIsComplete) {
   const std::string text = file("configs/reference.toml");
@@ -329,6 +343,7 @@ TEST(Config, TheReferenceIsComplete) {
   defaults.host.loops = 2;                       // the exceptions that the
   defaults.host.limits.memory = 12'000'000'000;  // reference itself marks
   defaults.deployments[0].limits.memory = 2ULL << 30;
+  defaults.host.control_listen = {{"127.0.0.1", 8081}};
   defaults.plugins = config.plugins;
   defaults.deployments[0].flavors = {"cpu/x86"};
   defaults.flavors = {{"NVIDIA H100*", 70'000'000'000, 90'000'000'000, {FlavorType::kGpu, "h100"}}};
