@@ -205,7 +205,19 @@ std::expected<Access::NewToken, Denial> Access::issue_token(std::string_view id,
                                                             const Now& now) const {
   const auto found = find_client(id, secret);
   if (!found) return std::unexpected(found.error());
-  const Grant& grant = (*found)->grant;
+  return issue_token((*found)->grant, now);
+}
+
+std::expected<Access::NewToken, Denial> Access::issue_token(std::string_view id,
+                                                            const Now& now) const {
+  const Table& all = table();
+  const auto found = all.by_id.find(id);
+  if (found == all.by_id.end()) return std::unexpected(failed("the API key was deleted"));
+  return issue_token(found->second->grant, now);
+}
+
+std::expected<Access::NewToken, Denial> Access::issue_token(const Grant& grant,
+                                                            const Now& now) const {
   Time end = now.wall + Tokens::kLife;
   if (grant.expires_at) end = std::min(end, *grant.expires_at);
   const auto life = std::chrono::floor<std::chrono::seconds>(end - now.wall);
@@ -213,7 +225,7 @@ std::expected<Access::NewToken, Denial> Access::issue_token(std::string_view id,
     return std::unexpected(
         failed("the API key " + grant.caller.id + " ended at " + utc_text(*grant.expires_at)));
   }
-  return NewToken{tokens_.issue(id, end), life};
+  return NewToken{tokens_.issue(grant.caller.id, end), life};
 }
 
 std::vector<std::pair<std::string, Time>> Access::uses() {

@@ -15,6 +15,7 @@
 #include "host/access/caller.h"
 #include "host/access/credential.h"
 #include "host/access/denial.h"
+#include "host/access/refused_writes.h"
 #include "host/access/secret.h"
 #include "host/access/tokens.h"
 
@@ -58,9 +59,16 @@ class Access {
     std::string text;
     std::chrono::seconds life{};
   };
-  // A token for a key: by its id and itself.
+  // A token for a key: by its id and itself, or by its id when the key was shown already.
   std::expected<NewToken, Denial> issue_token(std::string_view id, std::string_view secret,
                                               const Now&) const;
+  std::expected<NewToken, Denial> issue_token(std::string_view id, const Now&) const;
+
+  // Of a request to change something, for the audit log.
+  void note_refused_write(std::string who, std::string what, std::string why, Time at) const {
+    refused_.note(std::move(who), std::move(what), std::move(why), at);
+  }
+  std::vector<RefusedWrite> refused_writes() { return refused_.take(); }
 
   // Keys that were used since the last call, and when.
   std::vector<std::pair<std::string, Time>> uses();
@@ -71,6 +79,7 @@ class Access {
   struct CopyOfThread;
 
   const Table& table() const;
+  std::expected<NewToken, Denial> issue_token(const Grant&, const Now&) const;
   std::expected<Entry*, Denial> find(const Credential&, const Now&, bool& by_token) const;
   std::expected<Entry*, Denial> find_client(std::string_view id, std::string_view secret) const;
 
@@ -79,6 +88,7 @@ class Access {
   std::atomic<bool> open_{true};
   std::atomic<unsigned> rate_{0};
   std::atomic<std::uint64_t> version_{1};
+  mutable RefusedWrites refused_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Table> table_;  // under mutex_
 };

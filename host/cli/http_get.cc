@@ -6,10 +6,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/json/parse.hpp>
+#include <cstdlib>
 #include <optional>
 
 namespace tenon::cli {
@@ -54,18 +57,21 @@ std::optional<Address> parse_address(std::string_view text) {
   return out;
 }
 
-asio::awaitable<http::response<http::string_body>> get(std::string host, std::string port,
-                                                       std::string target,
-                                                       std::chrono::seconds timeout) {
-  const auto executor = co_await asio::this_coro::executor;
-  asio::ip::tcp::resolver resolver(executor);
-  beast::tcp_stream stream(executor);
-  stream.expires_after(timeout);
-  const auto found = co_await resolver.async_resolve(host, port, asio::use_awaitable);
-  co_await stream.async_connect(found, asio::use_awaitable);
-  http::request<http::empty_body> request(http::verb::get, target, 11);
-  request.set(http::field::host, host.contains(':') ? "[" + host + "]:" + port : host + ":" + port);
+using Response = http::response<http::string_body>;
+
+http::request<http::string_body> request_of(const HttpAsk& ask, const std::string& host,
+                                            const std::string& target) {
+  http::request<http::string_body> request(http::string_to_verb(ask.method), target, 11, ask.body);
+  request.set(http::field::host, host);
   request.set(http::field::connection, "close");
+  if (!ask.key.empty()) request.set(http::field::authorization, "Bearer " + ask.key);
+  if (!ask.body.empty()) request.set(http::field::content_type, "application/json");
+  request.prepare_payload();
+  return request;
+}
+
+template <class Stream>
+asio::awaitable<Response> exchange(Stream& stream, http::request<http::string_body> request) {
   co_await http::async_write(stream, request, asio::use_awaitable);
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
@@ -74,34 +80,78 @@ asio::awaitable<http::response<http::string_body>> get(std::string host, std::st
   co_return parser.release();
 }
 
+asio::awaitable<Response> ask_tcp(const HttpAsk& ask, Address to) {
+  const auto executor = co_await asio::this_coro::executor;
+  asio::ip::tcp::resolver resolver(executor);
+  beast::tcp_stream stream(executor);
+  stream.expires_after(ask.timeout);
+  const auto found = co_await resolver.async_resolve(to.host, to.port, asio::use_awaitable);
+  co_await stream.async_connect(found, asio::use_awaitable);
+  const std::string host =
+      to.host.contains(':') ? "[" + to.host + "]:" + to.port : to.host + ":" + to.port;
+  co_return co_await exchange(stream, request_of(ask, host, to.prefix + ask.path));
+}
+
+asio::awaitable<Response> ask_socket(const HttpAsk& ask, std::string path) {
+  using Protocol = asio::local::stream_protocol;
+  beast::basic_stream<Protocol> stream(co_await asio::this_coro::executor);
+  stream.expires_after(ask.timeout);
+  co_await stream.async_connect(Protocol::endpoint(path), asio::use_awaitable);
+  co_return co_await exchange(stream, request_of(ask, "localhost", ask.path));
+}
+
 }  // namespace
 
-Result<std::string> http_get(const std::string& base, const std::string& path,
-                             std::chrono::seconds timeout) {
-  const auto address = parse_address(base);
-  if (!address) {
-    return fail(Code::kInvalid,
-                fmt::format("'{}' is no API address: expected \"http://HOST:PORT\"", base));
+Result<HttpReply> http_send(const HttpAsk& ask) {
+  constexpr std::string_view kSocket = "unix:";
+  const auto address = parse_address(ask.base);
+  const bool is_socket = ask.base.starts_with(kSocket);
+  if (!address && !is_socket) {
+    return fail(
+        Code::kInvalid,
+        fmt::format("'{}' is no API address: expected \"http://HOST:PORT\" or \"unix:PATH\"",
+                    ask.base));
   }
   asio::io_context context(1);
   std::exception_ptr failure;
-  http::response<http::string_body> response;
-  asio::co_spawn(context, get(address->host, address->port, address->prefix + path, timeout),
-                 [&](std::exception_ptr error, http::response<http::string_body> got) {
-                   failure = error;
-                   response = std::move(got);
-                 });
+  Response response;
+  asio::co_spawn(
+      context,
+      is_socket ? ask_socket(ask, ask.base.substr(kSocket.size())) : ask_tcp(ask, *address),
+      [&](std::exception_ptr error, Response got) {
+        failure = error;
+        response = std::move(got);
+      });
   context.run();
   try {
     if (failure) std::rethrow_exception(failure);
   } catch (const std::exception& error) {
-    return fail(Code::kUnavailable, fmt::format("{}{}: {}", base, path, error.what()), true);
+    return fail(Code::kUnavailable, fmt::format("{}{}: {}", ask.base, ask.path, error.what()),
+                true);
   }
-  if (response.result_int() != 200) {
-    return fail(Code::kUnavailable,
-                fmt::format("{}{} answered {}", base, path, response.result_int()));
-  }
-  return std::move(response.body());
+  return HttpReply{response.result_int(), std::move(response.body())};
+}
+
+Result<std::string> http_get(const std::string& base, const std::string& path,
+                             std::chrono::seconds timeout) {
+  HttpAsk ask{.base = base, .path = path, .key = key_of_environment(), .timeout = timeout};
+  auto reply = http_send(ask);
+  if (!reply) return std::unexpected(std::move(reply.error()));
+  if (reply->status == 200) return std::move(reply->body);
+  return fail(Code::kUnavailable, fmt::format("{}{} {}", base, path, reason_of(*reply)));
+}
+
+std::string key_of_environment() {
+  const char* key = std::getenv("TENON_API_KEY");
+  return key ? key : "";
+}
+
+std::string reason_of(const HttpReply& reply) {
+  boost::system::error_code error;
+  const auto body = boost::json::parse(reply.body, error);
+  const auto* message = error ? nullptr : body.find_pointer("/error/message", error);
+  if (!message || !message->is_string()) return fmt::format("answered {}", reply.status);
+  return fmt::format("answered {}: {}", reply.status, std::string_view(message->get_string()));
 }
 
 }  // namespace tenon::cli

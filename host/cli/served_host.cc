@@ -159,7 +159,10 @@ Result<void> ServedHost::start() {
 
 void ServedHost::run() {
   for (const ListenAddress& address : gateway_.addresses()) {
-    log::info("listening", {{"url", (address.path.empty() ? "http://" : "") + to_text(address)}});
+    log::info("listening", {{"url", (!address.path.empty() ? ""
+                                     : config_.host.tls    ? "https://"
+                                                           : "http://") +
+                                        to_text(address)}});
   }
   log::info("serving", {{"config", config_.file},
                         {"deployments", config_.deployments.size()},
@@ -217,6 +220,7 @@ void ServedHost::stop_at_once() {
 }
 
 void ServedHost::reload() {
+  gateway_.reload_tls();
   auto loaded = load(config_.file);
   if (!loaded) {
     std::istringstream lines(loaded.error().message);

@@ -26,6 +26,7 @@ std::vector<std::string> restarts(const Config& before, const Config& after) {
   };
   compare("host.listen", a.listen, b.listen);
   compare("host.controlListen", a.control_listen, b.control_listen);
+  compare("host.tls", a.tls, b.tls);
   compare("host.data", a.data, b.data);
   compare("host.plugins", a.plugins, b.plugins);
   compare("host.modelRoots", a.model_roots, b.model_roots);

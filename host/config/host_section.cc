@@ -115,6 +115,13 @@ void read_limits(Table& table, HostLimits& limits) {
   take(limits.requests_per_key, table.integer("requestsPerSecondPerKey", 0, kMostRequests));
 }
 
+// That the files can be used is seen when they are opened: at the start, and as they change.
+std::optional<TlsFiles> read_tls(Table& table, const Surroundings& surroundings) {
+  const auto certificate = table.required_text("certificate"), key = table.required_text("key");
+  if (!certificate || !key) return std::nullopt;
+  return TlsFiles{surroundings.absolute(certificate->value), surroundings.absolute(key->value)};
+}
+
 void read_logs(Table& table, HostSpec& spec) {
   take(spec.log_format,
        table.one_of<LogFormat>("format", {{"text", LogFormat::kText}, {"json", LogFormat::kJson}}));
@@ -161,8 +168,9 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
       for (const Text& origin : *origins) spec.cors_origins.push_back(origin.value);
     }
     if (auto limits = host->table("limits")) read_limits(*limits, spec.limits);
+    if (auto tls = host->table("tls")) spec.tls = read_tls(*tls, surroundings);
     if (auto logs = host->table("logs")) read_logs(*logs, spec);
-    host->later({"location", "cluster", "store", "tls", "flavors"});
+    host->later({"location", "cluster", "store", "flavors"});
   }
   spec.data = surroundings.absolute(data);
   return spec;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,18 @@ struct HostLimits {
   bool operator==(const HostLimits&) const = default;
 };
 
+// Absolute, in PEM.
+struct TlsFiles {
+  std::string certificate;  // with the chain behind it
+  std::string key;
+  bool operator==(const TlsFiles&) const = default;
+};
+
 // The [host] table.
 struct HostSpec {
   std::vector<ListenAddress> listen;
   std::vector<ListenAddress> control_listen;  // empty: `listen` answers for the control API too
+  std::optional<TlsFiles> tls;                // of every address but Unix sockets
   std::string workspace = "default";
   std::string data;                      // absolute folder
   std::vector<std::string> plugins;      // absolute folders that hold plugins

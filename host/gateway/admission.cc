@@ -87,6 +87,13 @@ std::expected<const access::Caller*, access::Denial> Connection::identify() cons
 }
 
 bool Connection::refuse(const access::Denial& denial) {
+  const std::string_view method = parser_.method(in_.get());
+  const bool is_write = route_.kind == Route::Kind::kHost && method != "GET" && !is_head_;
+  if (is_write && denial.error.status / 100 == 4 && denial.error != api::kRouteNotFound) {
+    loop_.shared().access.note_refused_write("unknown", fmt::format("{} {}", method, route_.path),
+                                             std::string(denial.error.code),
+                                             std::chrono::system_clock::now());
+  }
   ErrorAnswer answer = error_answer(denial.error, denial.message);
   answer.retry_after = denial.retry_after;
   answer_error(answer);

@@ -1,9 +1,5 @@
 // The part of a connection that answers: heads, framing, back-pressure.
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <cerrno>
 #include <chrono>
 
 #include "host/gateway/connection.h"
@@ -229,13 +225,9 @@ void Connection::send(std::string_view a, std::string_view b, std::string_view c
       if (!part.empty()) parts[count++] = {const_cast<char*>(part.data()), part.size()};
     }
     if (count == 0) return;
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = count;
-    const ssize_t result =
-        ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (result < 0 && errno != EAGAIN && errno != EINTR) return close();
-    sent = result < 0 ? 0 : static_cast<std::size_t>(result);
+    const auto written = write_some(std::span(parts, count));
+    if (!written) return close();
+    sent = *written;
     if (sent == a.size() + b.size() + c.size()) return;
   }
   for (const std::string_view part : {a, b, c}) {
@@ -257,11 +249,10 @@ void Connection::wait_to_write() {
 void Connection::on_writable() {
   waiting_to_write_ = false;
   if (state_ == State::kClosed) return delete_when_free();
-  const std::string_view rest = std::string_view(out_).substr(out_sent_);
-  const ssize_t result =
-      ::send(socket_.native_handle(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (result < 0 && errno != EAGAIN && errno != EINTR) return close();
-  if (result > 0) out_sent_ += static_cast<std::size_t>(result);
+  iovec rest{out_.data() + out_sent_, out_.size() - out_sent_};
+  const auto written = write_some(std::span(&rest, 1));
+  if (!written) return close();
+  out_sent_ += *written;
   if (out_sent_ < out_.size()) return wait_to_write();
   out_ = {};
   out_sent_ = 0;

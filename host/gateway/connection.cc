@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -27,6 +26,7 @@ Connection::Connection(Loop& loop, Socket socket, const Door& door)
     : loop_(loop),
       socket_(std::move(socket)),
       door_(door),
+      tls_(door.tls ? door.tls->accept(socket_.native_handle()) : nullptr),
       parser_(loop.shared().limits.head, loop.shared().limits.body),
       in_(new char[kRestingBuffer]),
       capacity_(kRestingBuffer) {}
@@ -53,6 +53,7 @@ void Connection::close() {
   }
   state_ = State::kClosed;
   abandon();
+  if (tls_ && !cut_) tls_->end();
   boost::system::error_code ignored;
   socket_.close(ignored);  // operations under way end with an error
   delete_when_free();
@@ -191,10 +192,7 @@ void Connection::arm_read() {
   if (reading_ || state_ == State::kClosed || input_ended_ || body_paused_) return;
   if (state_ == State::kLingering) position_ = end_ = 0;
   if (!make_room()) return;
-  reading_ = true;
-  socket_.async_read_some(
-      boost::asio::buffer(in_.get() + end_, capacity_ - end_),
-      [this](const boost::system::error_code& ec, std::size_t size) { on_read(ec, size); });
+  read_some();
 }
 
 void Connection::on_read(const boost::system::error_code& ec, std::size_t size) {
@@ -222,6 +220,7 @@ void Connection::linger() {
   target_.reset();
   body_ = {};
   read_deadline_ = Loop::now() + kLinger;
+  if (tls_) tls_->end();
   boost::system::error_code ec;
   socket_.shutdown(Socket::shutdown_send, ec);
   if (ec) close();

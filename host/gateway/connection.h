@@ -1,8 +1,11 @@
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,6 +73,13 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
   void linger();
   void delete_when_free();
 
+  // ---- bytes in and out: transport.cc
+  void read_some();
+  std::optional<std::size_t> write_some(std::span<iovec>);
+  void await_tls(Socket::wait_type);
+  void on_tls_ready(const boost::system::error_code&);
+  std::optional<std::size_t> write_tls(std::span<iovec>);
+
   // ---- who may: admission.cc. False: refused.
   bool admit_to_host_path();
   bool admit_to_model();
@@ -117,6 +127,7 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
   Loop& loop_;
   Socket socket_;
   const Door& door_;
+  std::unique_ptr<TlsSession> tls_;  // null: plain
   RequestParser parser_;
   Route route_;
   const char* routed_in_ = nullptr;  // the buffer that route_ points into

@@ -19,6 +19,7 @@ namespace {
 
 using ErrorCode = boost::system::error_code;
 
+constexpr std::chrono::seconds kCertificateLook{10};
 constexpr std::chrono::milliseconds kAcceptPause{100};  // when descriptors have run out
 
 }  // namespace
@@ -41,7 +42,9 @@ class Gateway::Impl {
                                  "Connections refused because the limit was reached")),
         listen_(spec.listen),
         control_listen_(spec.control_listen),
-        drain_timer_(loops.control()) {
+        tls_files_(spec.tls),
+        drain_timer_(loops.control()),
+        tls_timer_(loops.control()) {
     for (unsigned i = 0; i < loops.size(); ++i) {
       lanes_.push_back(std::make_unique<Loop>(shared_, loops.loop(i), i));
     }
@@ -49,6 +52,7 @@ class Gateway::Impl {
 
   Result<void> listen();
   const std::vector<ListenAddress>& addresses() const { return bound_; }
+  void reload_tls();
   void drain(std::move_only_function<void()> done);
   void stop();
 
@@ -64,6 +68,7 @@ class Gateway::Impl {
   void accept(Listener&);
   void adopt(Socket, const Listener&, unsigned loop);
   void refuse(Socket&);
+  void follow_tls_files();
   void stop_accepting();  // [loop 0]
   void check_drained();   // [any]
 
@@ -71,6 +76,8 @@ class Gateway::Impl {
   Shared shared_;
   std::atomic<std::uint64_t>& refused_;
   const std::vector<ListenAddress> listen_, control_listen_;
+  const std::optional<TlsFiles> tls_files_;
+  std::unique_ptr<Tls> tls_;
   std::vector<ListenAddress> bound_;
   const access::Caller owner_{"", "owner", Role::kAdmin, "", access::Caller::Via::kPeer};
   const Door owners_door_{.models = false, .control = true, .peer = &owner_};
@@ -79,7 +86,7 @@ class Gateway::Impl {
   unsigned next_ = 0;
 
   // On the control loop.
-  boost::asio::steady_timer drain_timer_;
+  boost::asio::steady_timer drain_timer_, tls_timer_;
   std::move_only_function<void()> done_;
   bool accepting_ = true;
 };
@@ -92,12 +99,18 @@ Result<void> Gateway::Impl::bind(const std::vector<ListenAddress>& addresses, co
     if (!bound) return std::unexpected(std::move(bound.error()));
     bound_.push_back(*std::move(bound));
     listeners_.push_back(std::make_unique<Listener>(Listener{
-        std::move(acceptor), boost::asio::steady_timer(context), door, !address.path.empty()}));
+        std::move(acceptor), boost::asio::steady_timer(context), here, !address.path.empty()}));
   }
   return {};
 }
 
 Result<void> Gateway::Impl::listen() {
+  if (tls_files_) {
+    auto loaded = Tls::load(*tls_files_);
+    if (!loaded) return std::unexpected(std::move(loaded.error()));
+    tls_ = *std::move(loaded);
+    follow_tls_files();
+  }
   const bool apart = !control_listen_.empty();
   auto bound = bind(listen_, {.models = true, .control = !apart});
   if (bound && apart) bound = bind(control_listen_, {.models = false, .control = true});
@@ -109,6 +122,23 @@ Result<void> Gateway::Impl::listen() {
     for (auto& listener : listeners_) accept(*listener);
   });
   return {};
+}
+
+void Gateway::Impl::reload_tls() {
+  if (!tls_) return;
+  if (const auto loaded = tls_->reload(); !loaded) {
+    return log::error("certificate not changed", {{"why", loaded.error().message}});
+  }
+  log::info("certificate loaded", {{"file", tls_files_->certificate}});
+}
+
+void Gateway::Impl::follow_tls_files() {
+  tls_timer_.expires_after(kCertificateLook);
+  tls_timer_.async_wait([this](const ErrorCode& cancelled) {
+    if (cancelled || shared_.draining) return;
+    if (tls_->changed_on_disk()) reload_tls();
+    follow_tls_files();
+  });
 }
 
 void Gateway::Impl::accept(Listener& listener) {
@@ -131,7 +161,7 @@ void Gateway::Impl::accept(Listener& listener) {
 
 void Gateway::Impl::adopt(Socket socket, const Listener& listener, unsigned loop) {
   if (shared_.open_connections.load() >= static_cast<std::int64_t>(shared_.limits.connections)) {
-    return refuse(socket);
+    return listener.door.tls ? void() : refuse(socket);
   }
   Loop* lane = lanes_[loop].get();
   // The host's own user and root need no key at a Unix socket, and nobody else gets in without one.
@@ -171,6 +201,7 @@ void Gateway::Impl::stop_accepting() {
 void Gateway::Impl::drain(std::move_only_function<void()> done) {
   boost::asio::post(loops_.control(), [this, done = std::move(done)]() mutable {
     if (shared_.draining.exchange(true)) return;
+    tls_timer_.cancel();
     done_ = std::move(done);
     drain_timer_.expires_after(shared_.limits.drain);
     drain_timer_.async_wait([this](const ErrorCode& cancelled) {
@@ -215,6 +246,9 @@ Result<void> Gateway::listen() {
 }
 const std::vector<ListenAddress>& Gateway::addresses() const {
   return impl_->addresses();
+}
+void Gateway::reload_tls() {
+  impl_->reload_tls();
 }
 void Gateway::drain(std::move_only_function<void()> done) {
   impl_->drain(std::move(done));

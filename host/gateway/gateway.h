@@ -37,6 +37,9 @@ class Gateway {
   // As bound: port 0 of the spec is a real one here. Those of `listen`, then of `controlListen`.
   const std::vector<ListenAddress>& addresses() const;
 
+  // [any] New connections get the certificate that its files hold now; the log tells of bad ones.
+  void reload_tls();
+
   // [any] Stops accepting, closes idle connections and lets requests finish, at most for the limit
   // `drain`; then ends what is left and calls done, once, on the control loop.
   void drain(std::move_only_function<void()> done);
