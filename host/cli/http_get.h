@@ -10,9 +10,9 @@ namespace tenon::cli {
 struct HttpAsk {
   std::string base;  // "http://HOST:PORT", or "unix:PATH" of a host's control socket
   std::string method = "GET";
-  std::string path;
-  std::string body;  // JSON
-  std::string key;   // an API key; "": none
+  std::string path = {};
+  std::string body = {};  // JSON
+  std::string key = {};   // an API key; "": none
   std::chrono::seconds timeout{10};
 };
 

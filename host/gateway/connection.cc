@@ -36,6 +36,7 @@ Connection::~Connection() = default;
 void Connection::start() {
   boost::system::error_code ignored;  // a Unix socket has no such delay
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  if (tls_) socket_.native_non_blocking(true, ignored);
   read_deadline_ = Loop::now() + nanoseconds(loop_.shared().limits.idle_timeout);
   arm_read();
 }

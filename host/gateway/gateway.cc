@@ -98,6 +98,8 @@ Result<void> Gateway::Impl::bind(const std::vector<ListenAddress>& addresses, co
     auto bound = open_acceptor(acceptor, address);
     if (!bound) return std::unexpected(std::move(bound.error()));
     bound_.push_back(*std::move(bound));
+    Door here = door;
+    if (address.path.empty()) here.tls = tls_.get();
     listeners_.push_back(std::make_unique<Listener>(Listener{
         std::move(acceptor), boost::asio::steady_timer(context), here, !address.path.empty()}));
   }

@@ -94,7 +94,8 @@ bool TlsSession::has_read_ahead() const {
 }
 
 void TlsSession::end() {
-  if (::SSL_is_init_finished(ssl_)) ::SSL_shutdown(ssl_);
+  const bool was_told = (::SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) != 0;
+  if (::SSL_is_init_finished(ssl_) && !was_told) ::SSL_shutdown(ssl_);
   ::ERR_clear_error();
 }
 

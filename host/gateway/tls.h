@@ -15,7 +15,8 @@ using SSL_CTX = struct ssl_ctx_st;
 
 namespace tenon::gateway {
 
-// TLS over one connected socket that never blocks. Where the kernel can, it encrypts itself.
+// TLS over one connected socket that never blocks. Where the kernel can, it encrypts itself. The
+// process ignores SIGPIPE.
 class TlsSession {
  public:
   enum class Io : std::uint8_t { kDone, kWantRead, kWantWrite, kEnd, kFailed };

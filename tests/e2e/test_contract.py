@@ -22,7 +22,7 @@ from conftest import SOURCE, deployment, minilm
 )
 def test_unknown_names(host, path, status, code):
     served = host(deployment("echo"))
-    answer = requests.post(served.url + path, data="x", timeout=10)
+    answer = requests.post(served.url + path, json={}, timeout=10)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["status"]) == (status, code, status)
     assert error["origin"] == "platform"

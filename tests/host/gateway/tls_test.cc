@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -89,6 +90,7 @@ class TlsClient {
 class TlsTest : public GatewayTest {
  protected:
   TlsTest() {
+    std::signal(SIGPIPE, SIG_IGN);  // as a host does
     char folder[] = "/tmp/tenon-tls-XXXXXX";
     folder_ = ::mkdtemp(folder);
     files_ = {folder_ + "/cert.pem", folder_ + "/key.pem"};
