@@ -144,7 +144,7 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
 
   std::shared_ptr<lifecycle::Target> target_;
   std::shared_ptr<lifecycle::Flight> flight_;
-  std::uint64_t revision_ = 0;  // that answers; 0: none, or not yet known
+  std::uint64_t revision_ = 0;              // that answers; 0: none, or not yet known
   std::unique_ptr<access::Caller> caller_;  // of a request to the control API
   std::vector<workers::HeaderView> views_;
   std::string request_id_;

@@ -129,10 +129,10 @@ TEST_F(TlsTest, LargeBodiesPassBothWays) {
 }
 
 TEST_F(TlsTest, ASlowReaderGetsAllOfALongAnswer) {
-  dispatcher_.add("echo", streams(8 << 20));
+  dispatcher_.add("long", streams(8 << 20));
   serve();
   TlsClient client(port_);
-  client.send(get("/default/models/echo/a", kClose));
+  client.send(get("/default/models/long/a", kClose));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_GT(client.rest().size(), std::size_t{8 << 20});
 }
