@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::int64_t kMostReplicas = 10'000;
 constexpr std::int64_t kMostQueued = 1'000'000;
-constexpr std::int64_t kMostTarget = 100'000;
+constexpr std::int64_t kMostTarget = 10'000'000;
+constexpr milliseconds kLeastWindow{6'000};
+constexpr milliseconds kMostWindow{3'600'000};
 constexpr std::string_view kDefaultEnvironment = "production";
 
 template <class T, class U>
@@ -123,28 +125,41 @@ Isolation read_isolation(Table& table, const plugins::Manifest* plugin,
   return Isolation::kHost;
 }
 
+void read_metric(Table& table, Scale& scale) {
+  take(scale.metric,
+       table.one_of<ScaleMetric>("metric", {{"concurrency", ScaleMetric::kConcurrency},
+                                            {"rps", ScaleMetric::kRps},
+                                            {"cpu", ScaleMetric::kCpu},
+                                            {"memory", ScaleMetric::kMemory}}));
+  if (scale.metric == ScaleMetric::kRps) scale.target = 200;
+  if (scale.metric == ScaleMetric::kCpu) scale.target = 80;
+  if (scale.metric == ScaleMetric::kMemory && !table.has("target")) {
+    table.problem(table.position("metric"), "metric 'memory' needs a 'target': MiB of a replica");
+  }
+  take(scale.target, table.integer("target", 1, kMostTarget));
+}
+
 void read_scale(Table& table, Scale& scale) {
   take(scale.min_replicas, table.integer("minReplicas", 0, kMostReplicas));
   take(scale.max_replicas, table.integer("maxReplicas", 1, kMostReplicas));
-  take(scale.target, table.integer("target", 1, kMostTarget));
+  read_metric(table, scale);
+  take(scale.scale_up_minimum, table.integer("scaleUpMinimum", 1, kMostReplicas));
   take(scale.last_replica_retention, table.duration("lastReplicaRetention"));
   take(scale.scale_down_delay, table.duration("scaleDownDelay"));
-  if (const auto metric = table.text("metric"); metric && metric->value != "concurrency") {
-    constexpr std::array<std::string_view, 3> kLater = {"rps", "cpu", "memory"};
-    const bool later = std::ranges::find(kLater, metric->value) != kLater.end();
-    table.problem(
-        metric->at,
-        later ? fmt::format("metric '{}' is not yet supported in this version: expected "
-                            "\"concurrency\"",
-                            metric->value)
-              : fmt::format("there is no metric '{}': expected \"concurrency\"", metric->value));
+  take(scale.stable_window, table.duration("stableWindow"));
+  if (scale.stable_window < kLeastWindow || scale.stable_window > kMostWindow) {
+    table.problem(table.position("stableWindow"), "'stableWindow' must be from 6s to 1h");
+  }
+  if (scale.scale_up_minimum > scale.max_replicas) {
+    table.problem(table.position("scaleUpMinimum"),
+                  fmt::format("'scaleUpMinimum' is {}, more than 'maxReplicas', which is {}",
+                              scale.scale_up_minimum, scale.max_replicas));
   }
   if (scale.min_replicas > scale.max_replicas) {
     table.problem(table.position(table.has("minReplicas") ? "minReplicas" : "maxReplicas"),
                   fmt::format("'minReplicas' is {}, more than 'maxReplicas', which is {}",
                               scale.min_replicas, scale.max_replicas));
   }
-  table.later({"scaleUpMinimum", "stableWindow"});
 }
 
 void read_limits(Table& table, DeploymentLimits& limits) {

@@ -13,13 +13,18 @@ using std::chrono::milliseconds;
 
 enum class Isolation : std::uint8_t { kWorker, kHost };
 
-// Knative's meanings; times are what the replica count follows.
+enum class ScaleMetric : std::uint8_t { kConcurrency, kRps, kCpu, kMemory };
+
+// Knative's meanings (docs/scaling.md).
 struct Scale {
   unsigned min_replicas = 0;
   unsigned max_replicas = 1;
-  unsigned target = 8;  // concurrent requests per replica before another starts
+  ScaleMetric metric = ScaleMetric::kConcurrency;
+  unsigned target = 8;  // for each replica: requests at once, requests/s, % of its threads, MiB
+  unsigned scale_up_minimum = 1;                // replicas that are started from zero
   milliseconds last_replica_retention{30'000};  // idle time before the last replica goes
-  milliseconds scale_down_delay{10'000};  // idle time before a replica that is not the last goes
+  milliseconds scale_down_delay{0};             // how long less must be wanted before any goes
+  milliseconds stable_window{60'000};           // over which the metric is averaged
 
   bool operator==(const Scale&) const = default;
 };

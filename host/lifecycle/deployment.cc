@@ -53,6 +53,16 @@ void Deployment::drop_lane(unsigned loop) {
   lanes_[loop].present.store(false);
 }
 
+LoadGauge::Reading Deployment::load(TimePoint now) const {
+  LoadGauge::Reading all;
+  for (const Cell& cell : lanes_) {
+    const LoadGauge::Reading one = cell.gauge.read(now);
+    all.requests += one.requests;
+    all.request_seconds += one.request_seconds;
+  }
+  return all;
+}
+
 void Deployment::nudge() {
   if (nudged_.exchange(true)) return;
   boost::asio::post(context_->loops.control(),

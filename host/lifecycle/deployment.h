@@ -11,6 +11,7 @@
 #include "host/lifecycle/clock.h"
 #include "host/lifecycle/dispatcher.h"
 #include "host/lifecycle/life_event.h"
+#include "host/lifecycle/load_gauge.h"
 #include "host/lifecycle/refusals.h"
 #include "host/lifecycle/remembered.h"
 #include "host/loop/event_loops.h"
@@ -118,6 +119,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   Lane* lane_if_any(unsigned loop);
   void drop_lane(unsigned loop);
   scheduler::Share& share(unsigned loop) { return lanes_[loop].share; }
+  LoadGauge& gauge(unsigned loop) { return lanes_[loop].gauge; }
 
   // [any] Has the keeper look at this deployment soon.
   void nudge();
@@ -146,6 +148,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   void forget_canary();
   void shut_gate(Refusal, TimePoint until);  // TimePoint::max(): until it is opened
   void open_gate();
+  LoadGauge::Reading load(TimePoint now) const;  // of all loops
   void grow_above(unsigned in_flight) { grow_above_.store(in_flight, std::memory_order_relaxed); }
   TimePoint take_waiting_since();
 
@@ -185,6 +188,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
     std::atomic<bool> present{false};
     std::unique_ptr<Lane> lane;  // touched on its loop only
     scheduler::Share share;      // of the canary; likewise
+    LoadGauge gauge;             // outlives the lane
   };
 
   const DeploymentKey key_;

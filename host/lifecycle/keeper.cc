@@ -6,7 +6,7 @@
 
 #include "host/lifecycle/cold_start.h"
 #include "host/scheduler/memory_limit.h"
-#include "host/scheduler/scale.h"
+#include "host/scheduler/scale_down.h"
 #include "host/telemetry/log.h"
 
 namespace tenon::lifecycle {
@@ -63,8 +63,21 @@ void Keeper::shutdown(milliseconds grace, std::move_only_function<void()> done) 
 // What there is, and what there should be.
 
 unsigned Keeper::desired(const Kept& k, const Kept::Count& have) const {
-  return std::max(k.at_least, scheduler::desired_replicas(k.scale(), {have.ready, have.in_flight,
-                                                                      k.deployment().queued()}));
+  return std::max(k.at_least, scaler(k).wanted(k.scale(), have.ready,
+                                               have.in_flight + k.deployment().queued()));
+}
+
+const scheduler::Autoscaler& Keeper::scaler(const Kept& k) {
+  static const scheduler::Autoscaler kNeverAsked;
+  return k.meter ? k.meter->scaler() : kNeverAsked;
+}
+
+void Keeper::measure(Kept& k) {
+  const Kept::Count have = k.count();
+  const std::uint64_t requests = have.in_flight + k.deployment().queued();
+  if (!k.meter && have.ready == 0 && requests == 0) return;
+  if (!k.meter) k.meter = std::make_unique<Meter>();
+  k.meter->observe(k.scale(), k.deployment(), k.slots, have.ready, requests, context_->clock.now());
 }
 
 bool Keeper::lacks(const Kept& k) const {
@@ -82,6 +95,7 @@ void Keeper::consider(Deployment& deployment) {
   if (!k || k->removed || k->off || stopping_) return;
   if (deployment.queued() == 0) deployment.take_waiting_since();
   give_up_stuck_loads(*k);
+  measure(*k);
   roll(*k, false);
   scale_down(*k);
   while (!k->claims && lacks(*k) && may_start(*k)) {
@@ -115,39 +129,24 @@ void Keeper::scale_down(Kept& k) {
     if (slot->kept.ready && !slot->closed() && !k.is_old(*slot)) slots.push_back(slot);
   }
   k.idle_check = {};
-  if (k.rolling() || slots.size() <= k.scale().min_replicas) {
-    k.window_began = {};
-    return;
-  }
+  if (k.rolling() || slots.size() <= k.scale().min_replicas) return;
   std::vector<scheduler::ReadyReplica> ready;
   for (const auto& slot : slots) {
     // A busy one says when it becomes idle; it may have done so just before it was told to.
     const bool busy = slot->in_flight() != 0 || waiting;
     if (busy) slot->watch();
     if (busy && slot->in_flight() == 0 && !waiting) deployment.nudge();
-    ready.push_back({slot->id(), slot->in_flight(), slot->peak(), slot->idle_since()});
+    ready.push_back({slot->id(), slot->in_flight(), slot->idle_since()});
   }
   if (waiting) return;
-  if (k.window_began == TimePoint{}) {
-    k.window_began = now;
-    for (const auto& slot : slots) slot->reset_peak();
-  }
-  const bool over = now >= k.window_began + k.scale().scale_down_delay;
-  const scheduler::ScaleDownPlan plan = scheduler::plan_scale_down(k.scale(), ready, now, over);
+  const scheduler::ScaleDownPlan plan =
+      scheduler::plan_scale_down(k.scale(), ready, desired(k, k.count()), now);
   for (const auto& slot : slots) {
     if (std::ranges::find(plan.end, slot->id()) == plan.end.end()) continue;
     const bool idle = slot->in_flight() == 0;
     if (!idle || slot->close_if_idle()) end(k, *slot, options_.drain);
   }
-  if (over) {
-    k.window_began = now;
-    for (const auto& slot : slots) slot->reset_peak();
-  }
   if (plan.check_at) k.idle_check = *plan.check_at;
-  const std::size_t floor = std::max(1U, k.scale().min_replicas);
-  if (slots.size() - plan.end.size() > floor) {
-    k.idle_check = earlier(k.idle_check, k.window_began + k.scale().scale_down_delay);
-  }
 }
 
 // Room.
@@ -178,6 +177,7 @@ std::vector<scheduler::HeldReplica> Keeper::held() const {
                                               : State::kIdle,
                       .placed = t.launched,
                       .idle_since = slot->idle_since(),
+                      .rate = k.meter ? k.meter->rate(slot->idle_since()) : 0,
                       .reload = std::max(load, milliseconds(0))});
     }
   }
@@ -232,6 +232,11 @@ bool Keeper::settle_once() {
                       .deployment = c.deployment,
                       .host_bytes = deployments_.at(c.deployment).bytes,
                       .overtaken = c.overtaken});
+  }
+  for (auto& [id, k] : deployments_) {
+    if (!k.meter || k.slots.empty()) continue;
+    const TimePoint now = context_->clock.now();
+    k.meter->note_requests(k.deployment().load(now).requests, now);
   }
   const std::vector<scheduler::HeldReplica> before = held();
   scheduler::Inventory ledger = inventory(before);
@@ -348,6 +353,7 @@ void Keeper::launch(Kept& k, std::uint64_t id) {
 
   workers::ReplicaSpec spec = replica_spec(*k.revision, k.wanted->terms());
   spec.lease.threads = k.threads == 0 ? options_.threads : std::min(k.threads, options_.threads);
+  slot->kept.threads = spec.lease.threads;
   const std::uint64_t expected = k.estimated_bytes == 0 ? 0 : std::max(k.estimated_bytes, k.bytes);
   spec.lease.memory_bytes =
       scheduler::memory_limit({k.revision->spec().limits.memory, expected, options_.limits.bytes});
@@ -509,7 +515,7 @@ void Keeper::refresh(Kept& k) {
   show_gauges(k);
   const bool can_grow = !k.removed && !k.off && have.ready != 0 && have.starting == 0 &&
                         !k.claims && have.have() < k.scale().max_replicas;
-  k.deployment().grow_above(can_grow ? k.scale().target : ~0U);
+  k.deployment().grow_above(can_grow ? scaler(k).tell_above(k.scale(), have.ready) : ~0U);
 
   const TimePoint next = stopping_ ? TimePoint{} : next_check(k);
   if (next == k.check_at) return;
@@ -528,7 +534,7 @@ void Keeper::refresh(Kept& k) {
 
 TimePoint Keeper::next_check(const Kept& k) const {
   if (k.removed || k.off) return {};
-  TimePoint next = k.idle_check;
+  TimePoint next = earlier(k.idle_check, scaler(k).next().value_or(TimePoint{}));
   for (const auto& slot : k.slots) {
     if (slot->kept.ready || slot->closed()) continue;
     next = earlier(next, slot->kept.progressed + k.revision->spec().limits.load_timeout);

@@ -63,6 +63,8 @@ class Keeper {
 
   Kept* find(const Deployment&);
   unsigned desired(const Kept&, const Kept::Count&) const;
+  static const scheduler::Autoscaler& scaler(const Kept&);
+  void measure(Kept&);
   bool lacks(const Kept&) const;  // replicas
   bool may_start(const Kept&) const;
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/lifecycle/deployment.h"
+#include "host/lifecycle/meter.h"
 #include "host/lifecycle/replica_slot.h"
 #include "host/scheduler/restarts.h"
 
@@ -31,6 +32,7 @@ struct Kept {
   bool canary_leaves = false;  // it is what follows, and goes when all requests have moved
 
   scheduler::Restarts restarts;
+  std::unique_ptr<Meter> meter;       // since it was first asked
   std::uint64_t bytes = 0;            // of a replica: measured, else predicted; 0: not known
   std::uint64_t estimated_bytes = 0;  // by its plugin, mapped files too; 0: not known
   unsigned threads = 0;               // as predicted
@@ -39,7 +41,6 @@ struct Kept {
   bool claims = false;  // stands among those that wait for room
   bool removed = false;
   TimePoint wanted_since{};  // another replica; zero: none is wanted
-  TimePoint window_began{};  // of the peaks; zero: none runs
   TimePoint idle_check{};    // zero: none
   TimePoint check_at{};      // when it is considered next; zero: when something happens
 

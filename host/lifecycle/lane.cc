@@ -87,7 +87,10 @@ bool Lane::submit(RequestFlight& flight) {
       flight.state_ = RequestFlight::State::kInReplica;
       flight.body_open_ = !view.body_complete;
       if (flight.passive_) flight.recorder_ = std::make_unique<Recorder>(view);
-      if (!flight.passive_ && inside > deployment_.grow_above()) deployment_.nudge();
+      if (!flight.passive_) {
+        deployment_.gauge(loop_).enter(deployment_.context().clock.now());
+        if (inside > deployment_.grow_above()) deployment_.nudge();
+      }
       return true;
     }
     flight.self_.reset();
@@ -184,6 +187,7 @@ bool Lane::any_open() const {
 
 void Lane::release(RequestFlight& flight) {
   LaneReplica* r = std::exchange(flight.replica_, nullptr);
+  if (!flight.passive_) deployment_.gauge(loop_).leave(deployment_.context().clock.now());
   r->slot->leave(flight.passive_);
   if (--r->open == 0 && !r->listed) {
     std::erase_if(replicas_, [r](const auto& p) { return p.get() == r; });

@@ -24,11 +24,7 @@ std::uint32_t ReplicaSlot::enter(bool passive) {
     word_.fetch_sub(one);
     return 0;
   }
-  const auto inside = static_cast<std::uint32_t>((before & kWork) + 1);
-  if (!passive && inside > peak_.load(std::memory_order_relaxed)) {
-    peak_.store(inside, std::memory_order_relaxed);
-  }
-  return inside;
+  return static_cast<std::uint32_t>((before & kWork) + 1);
 }
 
 void ReplicaSlot::leave(bool passive) {

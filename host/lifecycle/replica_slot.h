@@ -53,8 +53,6 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   bool closed() const { return (word_.load() & kClosed) != 0; }
   // The next time that in_flight falls to 0 the deployment is considered.
   void watch() { watched_.store(true); }
-  std::uint32_t peak() const { return peak_.load(std::memory_order_relaxed); }
-  void reset_peak() { peak_.store(in_flight(), std::memory_order_relaxed); }
   void note_idle(TimePoint since) {
     idle_since_.store(since.time_since_epoch().count(), std::memory_order_relaxed);
   }
@@ -64,7 +62,9 @@ class ReplicaSlot final : public workers::ReplicaObserver,
     bool ready = false;
     std::string flavor;
     std::uint64_t predicted_bytes = 0;
-    TimePoint waiting_since{};  // of the oldest request that it was started for
+    unsigned threads = 1;                 // of its lease
+    std::chrono::nanoseconds cpu_seen{};  // counted for the scale already
+    TimePoint waiting_since{};            // of the oldest request that it was started for
     TimePoint decided{}, launched{}, became_ready{}, progressed{};
     workers::StartTimes times;
   };
@@ -95,7 +95,6 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   // What every request writes lies apart from what it only reads.
   alignas(64) std::atomic<std::uint64_t> word_{0};  // closed | passive requests | requests
   std::atomic<TimePoint::rep> idle_since_{0};
-  std::atomic<std::uint32_t> peak_{0};
   alignas(64) std::atomic<bool> watched_{false};
   std::atomic<bool> answered_{false};
 };

@@ -43,6 +43,7 @@ void Keeper::take_revision(Kept& k, const std::shared_ptr<const Revision>& revis
     if (k.proven) k.previous.reset();
     k.forget_learned();
   }
+  if (k.meter && k.scale() != revision->spec().scale) k.meter->scale_anew();
   k.revision = revision;
   if (fresh) k.serving = revision;
   if (!changed && served) serve(k);

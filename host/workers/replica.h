@@ -112,6 +112,8 @@ class Replica {
 
   // [any] Bytes of private memory (proportional set of a worker) as last measured; 0 when unknown.
   virtual std::uint64_t memory_bytes() const = 0;
+  // [any] Processor time that it has used; 0 when unknown, as inside the host.
+  virtual std::chrono::nanoseconds cpu_time() const = 0;
   // [any] Process id; 0 inside the host.
   virtual int pid() const = 0;
 };

@@ -13,6 +13,7 @@
 #include "host/workers/child.h"
 #include "host/workers/loop_port.h"
 #include "host/workers/metric_table.h"
+#include "host/workers/process_cpu.h"
 #include "host/workers/replica.h"
 #include "host/workers/shared_region.h"
 
@@ -56,6 +57,7 @@ class WorkerReplica final : public Replica,
   void cancel(RequestId) override;
   void stop(milliseconds grace) override;
   std::uint64_t memory_bytes() const override { return memory_.load(std::memory_order_relaxed); }
+  std::chrono::nanoseconds cpu_time() const override { return process_cpu(pid()); }
   int pid() const override { return pid_.load(std::memory_order_relaxed); }
 
  private:

@@ -31,6 +31,7 @@ class IdleReplica final : public workers::Replica {
     boost::asio::post(*control, [this] { observer->on_gone({}); });
   }
   std::uint64_t memory_bytes() const override { return 0; }
+  std::chrono::nanoseconds cpu_time() const override { return {}; }
   int pid() const override { return 0; }
 
   struct alignas(128) Open : std::vector<workers::ResponseSink*> {};

@@ -75,14 +75,14 @@ def test_scales_up_by_concurrency_and_down_again(host):
     served = host(
         deployment(
             "echo",
-            scale='maxReplicas = 3\ntarget = 2\nscaleDownDelay = "300ms"\nlastReplicaRetention = "1s"',
+            scale='maxReplicas = 3\ntarget = 2\nstableWindow = "6s"\nlastReplicaRetention = "1s"',
         )
     )
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
         answers = [pool.submit(served.post, "echo", "/?sleep_ms=1500") for _ in range(12)]
         wait_for(lambda: served.status("echo")["replicas"]["ready"] == 3, 20, "three replicas")
         assert all(a.result().status_code == 200 for a in answers)
-    wait_for(lambda: served.status("echo")["replicas"]["ready"] == 0, 20, "zero replicas")
+    wait_for(lambda: served.status("echo")["replicas"]["ready"] == 0, 30, "zero replicas")
 
 
 def test_a_slow_load_delays_no_other_model(host):

@@ -98,10 +98,12 @@ isolation = "host"
 [deployment.scale]
 minReplicas = 1
 maxReplicas = 3
-metric = "concurrency"
+metric = "rps"
 target = 4
+scaleUpMinimum = 2
 lastReplicaRetention = "5s"
 scaleDownDelay = "6s"
+stableWindow = "30s"
 [deployment.limits]
 maxWait = "7s"
 queue = 8
@@ -143,7 +145,14 @@ A_B = "c"
   spec.model_path = "/models";
   spec.flavors = {"cpu/x86"};
   spec.isolation = Isolation::kHost;
-  spec.scale = {1, 3, 4, milliseconds(5000), milliseconds(6000)};
+  spec.scale = {.min_replicas = 1,
+                .max_replicas = 3,
+                .metric = ScaleMetric::kRps,
+                .target = 4,
+                .scale_up_minimum = 2,
+                .last_replica_retention = milliseconds(5000),
+                .scale_down_delay = milliseconds(6000),
+                .stable_window = milliseconds(30'000)};
   spec.limits = {milliseconds(7000), 8, milliseconds(9000), milliseconds(7000), 2ULL << 30};
   spec.options = {{"prefix", "x"},
                   {"maxBatchTokens", "16384"},
@@ -220,12 +229,14 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"flavors = ['x86']", "5:12: there is no flavor 'x86'; known are cpu/x86"},
         Wrong{"policies = []",
               "5:1: 'policies' in [[deployment]] is not yet supported in this version"},
-        Wrong{"[deployment.scale]\nmetric = 'rps'",
-              "6:10: metric 'rps' is not yet supported in this version: expected \"concurrency\""},
         Wrong{"[deployment.scale]\nmetric = 'load'",
-              "6:10: there is no metric 'load': expected \"concurrency\""},
-        Wrong{"[deployment.scale]\nstableWindow = '60s'",
-              "6:1: 'stableWindow' in [deployment.scale] is not yet supported in this version"},
+              "6:10: 'metric' must be one of concurrency, rps, cpu, memory, found 'load'"},
+        Wrong{"[deployment.scale]\nmetric = 'memory'",
+              "6:10: metric 'memory' needs a 'target': MiB of a replica"},
+        Wrong{"[deployment.scale]\nstableWindow = '5s'",
+              "6:16: 'stableWindow' must be from 6s to 1h"},
+        Wrong{"[deployment.scale]\nscaleUpMinimum = 2",
+              "6:18: 'scaleUpMinimum' is 2, more than 'maxReplicas', which is 1"},
         Wrong{"[deployment.scale]\nmaxReplicas = 0",
               "6:15: 'maxReplicas' must be from 1 to 10000, found 0"},
         Wrong{"[deployment.limits]\nqueue = 0", "6:9: 'queue' must be from 1 to 1000000, found 0"},

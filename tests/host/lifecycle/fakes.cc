@@ -271,6 +271,10 @@ std::uint64_t FakeReplica::memory_bytes() const {
   return launcher_.of(spec).memory;
 }
 
+std::chrono::nanoseconds FakeReplica::cpu_time() const {
+  return launcher_.of(spec.model_name).cpu;
+}
+
 std::size_t FakeReplica::inside() const {
   const std::lock_guard lock(mutex_);
   return open_.size();

@@ -44,6 +44,7 @@ struct Behaviour {
   bool dies = false;      // when a request enters
   unsigned room = 1'000;  // requests inside at once
   std::uint64_t memory = 0;
+  milliseconds cpu{0};  // processor time used so far
   workers::Estimate estimate = {};
 };
 
@@ -62,6 +63,7 @@ class FakeReplica final : public workers::Replica,
   void cancel(workers::RequestId) override;
   void stop(milliseconds grace) override;
   std::uint64_t memory_bytes() const override;
+  std::chrono::nanoseconds cpu_time() const override;
   int pid() const override { return pid_; }
 
   // [any] What a test makes it do.

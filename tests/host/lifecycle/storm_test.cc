@@ -18,7 +18,7 @@ TEST(Storm, EveryRequestEndsOnceWhateverHappens) {
                                    {.max_replicas = 2,
                                     .target = 2,
                                     .last_replica_retention = milliseconds(50),
-                                    .scale_down_delay = milliseconds(20)},
+                                    .stable_window = milliseconds(20)},
                                    {.max_wait = milliseconds(2'000), .queue = 64}));
   }
   house.apply(wanted);
