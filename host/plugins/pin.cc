@@ -7,6 +7,8 @@
 #include <fstream>
 #include <memory>
 
+#include "host/plugins/library.h"
+
 namespace tenon::plugins {
 
 Result<std::string> sha256_of(const std::string& path) {
@@ -34,17 +36,28 @@ Result<std::string> sha256_of(const std::string& path) {
   return text;
 }
 
+Result<std::string> check_pin(const std::string& library, const PluginGrant& grant) {
+  if (grant.sha256.empty()) return "";
+  const std::string identity = file_identity(library);
+  const auto found = sha256_of(library);
+  if (!found) return std::unexpected(found.error());
+  if (*found != grant.sha256) {
+    return fail(Code::kInvalid, library + ": its SHA-256 is " + *found +
+                                    ", but the [[plugin]] table of '" + grant.name + "' pins " +
+                                    grant.sha256);
+  }
+  if (file_identity(library) != identity) {
+    return fail(Code::kUnavailable, library + ": changed while its SHA-256 was computed", true);
+  }
+  return identity;
+}
+
 Result<void> check_pins(std::span<const Manifest> plugins, std::span<const PluginGrant> grants) {
   for (const PluginGrant& grant : grants) {
     const auto plugin = std::ranges::find(plugins, grant.name, &Manifest::id);
-    if (grant.sha256.empty() || plugin == plugins.end()) continue;
-    const auto found = sha256_of(plugin->library);
-    if (!found) return std::unexpected(found.error());
-    if (*found != grant.sha256) {
-      return fail(Code::kInvalid, plugin->library + ": its SHA-256 is " + *found +
-                                      ", but the [[plugin]] table of '" + grant.name + "' pins " +
-                                      grant.sha256);
-    }
+    if (plugin == plugins.end()) continue;
+    const auto checked = check_pin(plugin->library, grant);
+    if (!checked) return std::unexpected(checked.error());
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "host/plugins/library.h"
+#include "host/plugins/pin.h"
 #include "host/telemetry/log.h"
 #include "host/workers/codes.h"
 
@@ -73,7 +74,9 @@ Result<void> HostReplica::load() {
                                     " wants devices, which the host's own process never "
                                     "opens: set isolation = \"worker\"");
   }
-  const auto library = plugins::Library::open(spec_.plugin.library);
+  const auto pinned = plugins::check_pin(spec_.plugin.library, spec_.grant);
+  if (!pinned) return std::unexpected(pinned.error());
+  const auto library = plugins::Library::open(spec_.plugin.library, *pinned);
   if (!library) return std::unexpected(library.error());
   table_.attach(*state_, spec_.environment);
   const auto failed = [this](const char* stage, tenon_code code, const tenon_error& error) {

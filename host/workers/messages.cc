@@ -13,7 +13,7 @@ template <class IO, class M>
 void fields(IO& io, M& m) {
   using T = std::remove_const_t<M>;
   if constexpr (std::is_same_v<T, Open>) {
-    io(m.library, m.readable, m.sandbox, m.sockets, m.exec, m.devices, m.log_level);
+    io(m.library, m.identity, m.readable, m.sandbox, m.sockets, m.exec, m.devices, m.log_level);
   } else if constexpr (std::is_same_v<T, Model>) {
     io(m.path, m.name, m.options);
   } else if constexpr (std::is_same_v<T, Start>) {

@@ -23,6 +23,7 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 // The first word: open this plugin. Descriptor: the working directory.
 struct Open {
   std::string library;
+  std::string identity;               // of the library, when it is pinned
   std::vector<std::string> readable;  // folders for Landlock, the widest that any fork will need
   bool sandbox = true;
   bool sockets = false;

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "host/plugins/library.h"
+#include "host/plugins/pin.h"
 #include "host/telemetry/log.h"
 #include "host/workers/codes.h"
 #include "host/workers/lease_view.h"
@@ -29,7 +31,8 @@ std::string key_of(const plugins::Manifest& plugin, const PluginGrant& grant, bo
   ::stat(plugin.library.c_str(), &info);
   return plugin.library + '|' + std::to_string(info.st_ino) + '|' +
          std::to_string(info.st_mtim.tv_sec) + '.' + std::to_string(info.st_mtim.tv_nsec) + '|' +
-         (grant.sockets ? "s" : "") + (grant.exec ? "x" : "") + (devices ? "d" : "");
+         grant.sha256 + '|' + (grant.sockets ? "s" : "") + (grant.exec ? "x" : "") +
+         (devices ? "d" : "");
 }
 
 bool lies_in(const std::string& path, const std::vector<std::string>& folders) {
@@ -40,10 +43,12 @@ bool lies_in(const std::string& path, const std::vector<std::string>& folders) {
   });
 }
 
-message::Open open_message(const plugins::Manifest& plugin, const PluginGrant& grant, bool sandbox,
+message::Open open_message(const plugins::Manifest& plugin, std::string identity,
+                           const PluginGrant& grant, bool sandbox,
                            std::vector<std::string> readable, std::vector<std::string> devices) {
   message::Open open;
   open.library = plugin.library;
+  open.identity = std::move(identity);
   open.readable = std::move(readable);
   open.sandbox = sandbox;
   open.sockets = grant.sockets;
@@ -122,6 +127,17 @@ class Templates::Entry final : public Child::Handler {
     return state_ != State::kPlain && waiting_.empty() && forking_.empty() && used_ < since;
   }
 
+  // Holds the library against its pin; what it must still be when a process opens it. Read once,
+  // then known again by its identity.
+  Result<std::string> pinned() {
+    if (identity_.empty() || plugins::file_identity(plugin_.library) != identity_) {
+      auto checked = plugins::check_pin(plugin_.library, grant_);
+      if (!checked) return checked;
+      identity_ = *std::move(checked);
+    }
+    return identity_;
+  }
+
   // A plugin that does not come back from being opened.
   void end_if_hung(Clock::time_point since) {
     if (state_ == State::kStarting && child_ && used_ < since) child_->kill();
@@ -153,6 +169,11 @@ class Templates::Entry final : public Child::Handler {
         break;
     }
     waiting_.push_back(std::move(wanted));
+    auto identity = pinned();
+    if (!identity) {
+      fail_waiting(identity.error());
+      return;
+    }
     auto child = Child::spawn(owner_.loops_.control(), owner_.options_.worker, *this);
     if (!child) {
       fail_waiting(child.error());
@@ -161,7 +182,8 @@ class Templates::Entry final : public Child::Handler {
     child_ = *child;
     state_ = State::kStarting;
     const int nowhere = owner_.nowhere_.get();
-    child_->send(open_message(plugin_, grant_, owner_.options_.sandbox, readable_, devices_),
+    child_->send(open_message(plugin_, *std::move(identity), grant_, owner_.options_.sandbox,
+                              readable_, devices_),
                  {&nowhere, 1});
   }
 
@@ -329,6 +351,7 @@ class Templates::Entry final : public Child::Handler {
   const plugins::Manifest plugin_;
   const PluginGrant grant_;
   State state_ = State::kNone;
+  std::string identity_;  // of the library whose digest was the pinned one
   std::vector<std::string> readable_;
   std::vector<std::string> devices_;  // files; of a template for leases with devices
   std::shared_ptr<Child> child_;
@@ -375,6 +398,11 @@ void Templates::start(const plugins::Manifest& plugin, const PluginGrant& grant,
 }
 
 void Templates::spawn_plain(Entry& entry, Wanted wanted) {
+  auto identity = entry.pinned();
+  if (!identity) {
+    refuse(std::move(wanted), identity.error());
+    return;
+  }
   auto child = Child::spawn(loops_.control(), options_.worker, *wanted.handler);
   if (!child) {
     refuse(std::move(wanted), child.error());
@@ -383,9 +411,9 @@ void Templates::spawn_plain(Entry& entry, Wanted wanted) {
   limit_memory(**child, wanted);
   const int nowhere = nowhere_.get();
   const auto readable = options_.readable_for(entry.plugin(), wanted.model_path);
-  (*child)->send(
-      open_message(entry.plugin(), entry.grant(), options_.sandbox, readable, wanted.devices),
-      {&nowhere, 1});
+  (*child)->send(open_message(entry.plugin(), *std::move(identity), entry.grant(), options_.sandbox,
+                              readable, wanted.devices),
+                 {&nowhere, 1});
   wanted.take(Started{*child, false});
 }
 

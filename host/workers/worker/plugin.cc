@@ -5,8 +5,9 @@
 
 namespace tenon::worker {
 
-Result<Plugin> Plugin::open(const std::string& path, const tenon_host_api* host) {
-  const auto library = plugins::Library::open(path);
+Result<Plugin> Plugin::open(const std::string& path, const std::string& identity,
+                            const tenon_host_api* host) {
+  const auto library = plugins::Library::open(path, identity);
   if (!library) return std::unexpected(library.error());
   const tenon_plugin_api* table = nullptr;
   Plugin plugin;

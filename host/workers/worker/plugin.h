@@ -13,7 +13,8 @@ struct Plugin {
   tenon_runtime* runtime = nullptr;
   std::string id;
 
-  static Result<Plugin> open(const std::string& library, const tenon_host_api*);
+  static Result<Plugin> open(const std::string& library, const std::string& identity,
+                             const tenon_host_api*);
 };
 
 }  // namespace tenon::worker

@@ -65,7 +65,7 @@ bool Process::open(const msg::Open& open_this, Packet& packet) {
   if (open_.sandbox)
     report =
         workers::confine_process({open_.readable, open_.sockets, open_.exec, open_.devices, false});
-  auto plugin = Plugin::open(open_.library, table_.api());
+  auto plugin = Plugin::open(open_.library, open_.identity, table_.api());
   if (!plugin) return fail_start(plugin.error(), "open");
   plugin_ = std::move(*plugin);
   outlet_.send(msg::Opened{plugin_->api.features, report.in_force, report.missing}, true);

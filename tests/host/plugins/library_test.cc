@@ -36,6 +36,24 @@ class LibraryTest : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(LibraryTest, OpensOnlyTheFileThatItShallBe) {
+  const auto path = folder_ / "tenon_echo.so";
+  fs::copy_file(built("plugins/echo/tenon_echo.so"), path);
+  const std::string first = file_identity(path.string());
+  fs::copy_file(path, folder_ / "new");
+  fs::rename(folder_ / "new", path);
+  const auto refused = Library::open(path.string(), first);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("another file than the one whose SHA-256"));
+  const std::string second = file_identity(path.string());
+  EXPECT_TRUE(Library::open(path.string(), second));
+  fs::copy_file(path, folder_ / "new");
+  fs::rename(folder_ / "new", path);
+  const auto opened = Library::open(path.string(), file_identity(path.string()));
+  ASSERT_FALSE(opened);  // what is open is the earlier one
+  EXPECT_THAT(opened.error().message, HasSubstr("until the host is restarted"));
+}
+
 TEST_F(LibraryTest, OpensAGoodOneOnceAndForAll) {
   const auto path = built("plugins/echo/tenon_echo.so").string();
   const auto first = Library::open(path);

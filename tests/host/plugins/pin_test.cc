@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "host/plugins/library.h"
+
 namespace tenon::plugins {
 namespace {
 
@@ -48,6 +50,18 @@ TEST_F(Pin, OnlyThePinnedContentPasses) {
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr(path_.string()));
   EXPECT_THAT(refused.error().message, HasSubstr(kDigest));
+}
+
+TEST_F(Pin, NamesTheFileThatPassed) {
+  PluginGrant grant;
+  grant.name = "tei";
+  EXPECT_EQ(check_pin(plugin_.library, grant), "");
+  grant.sha256 = kDigest;
+  const auto passed = check_pin(plugin_.library, grant);
+  EXPECT_EQ(passed, file_identity(plugin_.library));
+  EXPECT_NE(passed, "");
+  std::ofstream(path_) << "abd";
+  EXPECT_NE(passed, file_identity(plugin_.library));
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
+#include "host/plugins/pin.h"
 #include "tests/host/workers/fixture.h"
 #include "tests/host/workers/processes.h"
 
@@ -140,6 +142,34 @@ TEST_F(FaultsTest, PluginsThatDoNotFitAreRefusedWithTheReason) {
     const Gone gone = observer.gone.get();
     EXPECT_EQ(gone.kind, Gone::Kind::kLoadFailed) << id;
     EXPECT_NE(gone.error.message.find(id), std::string::npos) << gone.error.message;
+  }
+}
+
+TEST_F(FaultsTest, APinnedPluginThatIsReplacedWhileTheHostRunsIsRefused) {
+  ReplicaSpec pinned = spec("echo");
+  const std::string library = data_ + "/pinned.so";
+  std::filesystem::copy_file(pinned.plugin.library, library);
+  pinned.plugin.library = library;
+  pinned.grant.sha256 = plugins::sha256_of(library).value();
+  for (const Isolation isolation : {Isolation::kWorker, Isolation::kHost}) {
+    pinned.isolation = isolation;
+    Observer observer;
+    auto replica = ready(pinned, observer);
+    EXPECT_EQ(ask(*replica, post("x")).body, "x");
+    stop(*replica, observer);
+  }
+  const std::string other = data_ + "/other.so";
+  std::filesystem::copy_file(library, other);
+  std::ofstream(other, std::ios::app) << "one byte more";
+  std::filesystem::rename(other, library);
+  for (const Isolation isolation : {Isolation::kWorker, Isolation::kHost}) {
+    pinned.isolation = isolation;
+    Observer observer;
+    launch(pinned, observer);
+    const Gone gone = observer.gone.get();
+    EXPECT_EQ(gone.kind, Gone::Kind::kLoadFailed);
+    EXPECT_NE(gone.error.message.find("pins " + pinned.grant.sha256), std::string::npos)
+        << gone.error.message;
   }
 }
 
