@@ -6,7 +6,6 @@ namespace tenon::control {
 namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
-constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
 
 Answer ok(std::string_view content_type, std::string body) {
   Answer answer;
@@ -18,9 +17,11 @@ Answer ok(std::string_view content_type, std::string body) {
 }  // namespace
 
 Control::Control(EventLoops& loops, Parts parts)
-    : parts_(std::move(parts)), desk_(loops, [this](Request request, std::shared_ptr<Reply> reply) {
+    : parts_(std::move(parts)),
+      scrape_(parts_.metrics),
+      desk_(loops, [this](Request request, std::shared_ptr<Reply> reply) {
         if (request.path != "/metrics") return parts_.api(std::move(request), std::move(reply));
-        reply->whole(200, kPrometheus, parts_.metrics());
+        scrape_.answer(std::move(reply));
       }) {}
 
 std::optional<Answer> Control::answer(std::string_view method, std::string_view path) const {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "host/control/desk.h"
+#include "host/control/scrape.h"
 #include "host/domain/api_error.h"
 
 namespace tenon::control {
@@ -45,6 +46,7 @@ class Control {
   Answer readiness() const;
 
   const Parts parts_;
+  Scrape scrape_;
   Desk desk_;
 };
 
