@@ -23,22 +23,6 @@ std::string shown(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(Scalar::Type type) {
-  switch (type) {
-    case Scalar::Type::kString:
-      return "a string";
-    case Scalar::Type::kInteger:
-      return "an integer";
-    case Scalar::Type::kNumber:
-      return "a number";
-    case Scalar::Type::kBoolean:
-      return "a boolean";
-    case Scalar::Type::kOther:
-      break;
-  }
-  return "neither string, number nor boolean";
-}
-
 struct Table::Impl {
   const Node& table;
   Problems& problems;

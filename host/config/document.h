@@ -13,6 +13,7 @@
 #include "host/config/problems.h"
 #include "host/domain/error.h"
 #include "host/domain/host_spec.h"
+#include "host/domain/option_value.h"
 
 // Strict reading of what people wrote, TOML or JSON: whatever it holds and no one asked for is an
 // error, and all errors are found in one reading.
@@ -33,12 +34,11 @@ struct Text {
 
 // A value of any simple type, as an option of a plugin may be.
 struct Scalar {
-  enum class Type : std::uint8_t { kString, kInteger, kNumber, kBoolean, kOther };
+  using Type = ValueType;
   Type type = Type::kOther;
   std::string text;  // as TOML writes it, a string without its quotes; empty for kOther
   Position at;
 };
-std::string_view to_string(Scalar::Type);  // "a string"
 
 // One table of a document. A getter returns nothing when the key is absent, and also when its value
 // is wrong: then the problem is noted. Each getter makes its key known; the end of the table's life

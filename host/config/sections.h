@@ -33,5 +33,9 @@ DeploymentSpec read_deployment(Table&, const DeploymentContext&);
 // [deployment.options] against what the plugin declares, its defaults filled in, in its order.
 using Options = std::vector<std::pair<std::string, std::string>>;
 Options read_options(std::optional<Table> options, const plugins::Manifest&);
+// The same for runtime = "auto", as far as it can be judged: some plugin must take them all. Which
+// one will be chosen shows later.
+std::vector<GivenOption> read_given(std::optional<Table> options,
+                                    const std::vector<plugins::Manifest>&);
 
 }  // namespace tenon::config

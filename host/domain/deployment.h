@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/domain/option_value.h"
+
 namespace tenon {
 
 using std::chrono::milliseconds;
@@ -50,16 +52,20 @@ struct DeploymentKey {
 // "default/minilm@production", in logs and messages.
 std::string to_string(const DeploymentKey&);
 
+// The runtime of a deployment whose plugin the host chooses.
+inline constexpr std::string_view kAutoRuntime = "auto";
+
 // One deployment as an operator described it: checked, paths resolved, defaults filled in.
 struct DeploymentSpec {
   DeploymentKey key;
-  std::string runtime;               // plugin id
+  std::string runtime;               // plugin id, or "auto"
   std::string model_path;            // absolute folder of a `file:` origin
   std::vector<std::string> flavors;  // "cpu/x86"; empty means CPU
   Isolation isolation = Isolation::kWorker;
   Scale scale;
   DeploymentLimits limits;
-  std::vector<std::pair<std::string, std::string>> options;      // plugin's own, with its defaults
+  std::vector<std::pair<std::string, std::string>> options;  // plugin's own, with its defaults
+  std::vector<GivenOption> given;  // "auto": instead, for the plugin that will be chosen
   std::vector<std::pair<std::string, std::string>> environment;  // values for the worker
 
   bool operator==(const DeploymentSpec&) const = default;

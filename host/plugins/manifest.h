@@ -40,6 +40,7 @@ struct Manifest {
   std::vector<OptionSpec> options;
 
   bool is_passive(std::string_view path) const;
+  bool runs_on(std::string_view flavor) const;  // "cpu/x86"; none means any CPU
 };
 
 }  // namespace tenon::plugins

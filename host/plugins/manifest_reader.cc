@@ -48,6 +48,11 @@ void read_identity(Table& root, const std::string& file, Manifest& manifest) {
                                      "letter or digit at both ends",
                                      id->value));
   }
+  if (id && id->value == kAutoRuntime) {
+    root.problem(id->at,
+                 "'id' is 'auto', which is how a deployment leaves the choice to the host: "
+                 "expected another name");
+  }
   if (id) manifest.id = id->value;
   manifest.version = root.required_string("version");
   if (const auto library = root.required_text("library")) {
@@ -169,6 +174,11 @@ void read_options(Table& root, Manifest& manifest) {
 
 bool Manifest::is_passive(std::string_view path) const {
   return std::ranges::find(passive, path) != passive.end();
+}
+
+bool Manifest::runs_on(std::string_view flavor) const {
+  const std::string_view type = flavor.empty() ? "cpu" : flavor.substr(0, flavor.find('/'));
+  return flavors.empty() || std::ranges::find(flavors, type) != flavors.end();
 }
 
 Result<Manifest> read_manifest(std::string_view text, const std::string& file) {

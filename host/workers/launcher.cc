@@ -8,17 +8,16 @@
 #include <thread>
 
 #include "host/telemetry/log.h"
-#include "host/workers/estimate_run.h"
+#include "host/workers/codes.h"
 #include "host/workers/host_replica.h"
+#include "host/workers/question.h"
 
 namespace tenon::workers {
 namespace {
 
 namespace asio = boost::asio;
 
-constexpr milliseconds kEstimateLimit{10'000};
-
-std::string estimate_key(const ReplicaSpec& spec, const std::string& identity) {
+std::string question_key(const ReplicaSpec& spec, const std::string& identity) {
   std::string key = spec.plugin.library + '\0' + spec.plugin.version + '\0' + identity;
   for (const auto& [name, value] : spec.options) key += '\0' + name + '\0' + value;
   return key;
@@ -66,6 +65,37 @@ struct Launcher::Core : std::enable_shared_from_this<Launcher::Core> {
     return std::nullopt;
   }
 
+  // From what is known, else from a process; `take` gets the answer out of its message.
+  template <class Answer, class Take>
+  void ask(Question::Kind kind, const ReplicaSpec& spec, std::map<std::string, Answer>& known,
+           Take take, std::move_only_function<void(Result<Answer>)> done) {
+    const auto identity = origin_identity(spec.model_path);
+    if (!identity) return tell(std::move(done), Result<Answer>(std::unexpected(identity.error())));
+    const std::string key = question_key(spec, *identity);
+    if (const auto found = known.find(key); found != known.end()) {
+      return tell(std::move(done), Result<Answer>(found->second));
+    }
+    auto question = std::make_shared<Question>(
+        loops, kind, spec,
+        [self = shared_from_this(), &known, key, take,
+         done = std::move(done)](Result<message::ToHost> message) mutable {
+          if (!message) return done(std::unexpected(message.error()));
+          const auto answer = take(*message);
+          known.emplace(key, answer);
+          done(answer);
+        });
+    question->ask(*templates, options.question_limit);
+    keep_ticking();
+  }
+
+  // Never from inside the call.
+  template <class Answer>
+  void tell(std::move_only_function<void(Result<Answer>)> done, Result<Answer> answer) {
+    asio::post(loops.control(), [done = std::move(done), answer = std::move(answer)]() mutable {
+      done(std::move(answer));
+    });
+  }
+
   EventLoops& loops;
   const LauncherOptions options;
   std::shared_ptr<Templates> templates;
@@ -75,6 +105,7 @@ struct Launcher::Core : std::enable_shared_from_this<Launcher::Core> {
   std::set<std::shared_ptr<HostReplica>> inside;
   std::map<std::string, std::shared_ptr<std::mutex>> loads;  // by library, for plugins in the host
   std::map<std::string, Estimate> estimates;
+  std::map<std::string, plugins::Probe> probes;
 };
 
 Launcher::Launcher(EventLoops& loops, LauncherOptions options)
@@ -124,28 +155,21 @@ std::shared_ptr<Replica> Launcher::launch(const ReplicaSpec& spec, ReplicaObserv
 
 void Launcher::estimate(const ReplicaSpec& spec,
                         std::move_only_function<void(Result<Estimate>)> done) {
-  auto identity = origin_identity(spec.model_path);
-  if (!identity) {
-    asio::post(core_->loops.control(),
-               [done = std::move(done), error = identity.error()]() mutable {
-                 done(std::unexpected(error));
-               });
-    return;
-  }
-  const std::string key = estimate_key(spec, *identity);
-  if (const auto known = core_->estimates.find(key); known != core_->estimates.end()) {
-    asio::post(core_->loops.control(),
-               [done = std::move(done), estimate = known->second]() mutable { done(estimate); });
-    return;
-  }
-  auto run = std::make_shared<EstimateRun>(
-      core_->loops, spec,
-      [core = core_, key, done = std::move(done)](Result<Estimate> result) mutable {
-        if (result) core->estimates.emplace(key, *result);
-        done(std::move(result));
-      });
-  run->start(*core_->templates, kEstimateLimit);
-  core_->keep_ticking();
+  core_->ask(
+      Question::Kind::kEstimate, spec, core_->estimates,
+      [](const message::ToHost& m) { return std::get<message::Estimated>(m).estimate; },
+      std::move(done));
+}
+
+void Launcher::probe(const ReplicaSpec& spec,
+                     std::move_only_function<void(Result<plugins::Probe>)> done) {
+  core_->ask(
+      Question::Kind::kProbe, spec, core_->probes,
+      [](const message::ToHost& m) {
+        const auto& probed = std::get<message::Probed>(m);
+        return plugins::Probe{probed.score, printable(probed.reason)};
+      },
+      std::move(done));
 }
 
 std::vector<PluginMetric> Launcher::metrics(const Replica& replica) const {

@@ -16,6 +16,7 @@ namespace tenon::workers {
 struct LauncherOptions {
   ProcessOptions processes;
   Supervision supervision;
+  milliseconds question_limit{10'000};  // an estimate or a probe not answered is given up
 };
 
 // Starts replicas as worker processes, or inside the host where the deployment says so. [control]
@@ -27,6 +28,7 @@ class Launcher final : public ReplicaLauncher {
 
   std::shared_ptr<Replica> launch(const ReplicaSpec&, ReplicaObserver&) override;
   void estimate(const ReplicaSpec&, std::move_only_function<void(Result<Estimate>)>) override;
+  void probe(const ReplicaSpec&, std::move_only_function<void(Result<plugins::Probe>)>) override;
   std::vector<PluginMetric> metrics(const Replica&) const override;
 
  private:

@@ -25,6 +25,8 @@ void fields(IO& io, M& m) {
     io(m.uuid, m.flavor, m.memory_bytes, m.files);
   } else if constexpr (std::is_same_v<T, AskEstimate>) {
     io(m.model, m.readable);
+  } else if constexpr (std::is_same_v<T, AskProbe>) {
+    io(m.model);
   } else if constexpr (std::is_same_v<T, Stop>) {
     io(m.deadline_ns);
   } else if constexpr (std::is_same_v<T, Opened>) {
@@ -47,6 +49,8 @@ void fields(IO& io, M& m) {
     io(m.code, m.text);
   } else if constexpr (std::is_same_v<T, Estimated>) {
     io(m.estimate.host_bytes, m.estimate.mapped_bytes, m.estimate.threads);
+  } else if constexpr (std::is_same_v<T, Probed>) {
+    io(m.score, m.reason);
   } else if constexpr (std::is_same_v<T, CacheCall>) {
     io(m.name);
   } else if constexpr (std::is_same_v<T, CacheAnswer>) {

@@ -52,12 +52,16 @@ struct AskEstimate {
   Model model;
   std::vector<std::string> readable;
 };
+// Say how well the plugin serves the model, then end.
+struct AskProbe {
+  Model model;
+};
 struct Ping {};
 struct Stop {
   std::uint64_t deadline_ns = 0;
 };
 
-using ToProcess = std::variant<Open, Fork, Start, AskEstimate, Ping, Stop>;
+using ToProcess = std::variant<Open, Fork, Start, AskEstimate, AskProbe, Ping, Stop>;
 
 // ---- process → host ----
 
@@ -101,9 +105,13 @@ struct Pong {
 struct Estimated {
   Estimate estimate;
 };
+struct Probed {
+  std::uint32_t score = 0;
+  std::string reason;
+};
 
 using ToHost = std::variant<Opened, Forked, Hello, Progress, Ready, Failed, Log, Fault, Metric,
-                            Pong, Estimated>;
+                            Pong, Estimated, Probed>;
 
 // ---- cache channel ----
 

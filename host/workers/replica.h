@@ -18,6 +18,7 @@
 #include "host/domain/error.h"
 #include "host/domain/host_spec.h"
 #include "host/plugins/manifest.h"
+#include "host/plugins/runtime_choice.h"
 
 // What the life cycle knows of workers: how to start a replica, hand it requests and end it. The
 // same for a worker process and for a plugin inside the host.
@@ -201,6 +202,8 @@ class ReplicaLauncher {
   // What a plugin says of a model, from a throw-away process; cached by plugin and origin identity.
   // The callback comes on the control loop.
   virtual void estimate(const ReplicaSpec&, std::move_only_function<void(Result<Estimate>)>) = 0;
+  // How well a plugin serves a model, in the same way. The score is what the plugin said.
+  virtual void probe(const ReplicaSpec&, std::move_only_function<void(Result<plugins::Probe>)>) = 0;
   // [any] A snapshot of the replica's metrics.
   virtual std::vector<PluginMetric> metrics(const Replica&) const = 0;
 };

@@ -252,6 +252,10 @@ void WorkerReplica::on(message::Estimated&) {
   end(Gone::Kind::kProtocol, "an estimate that nobody asked for");
 }
 
+void WorkerReplica::on(message::Probed&) {
+  end(Gone::Kind::kProtocol, "a probe that nobody asked for");
+}
+
 // ---- the end ----
 
 void WorkerReplica::end(Gone::Kind kind, std::string rule) {

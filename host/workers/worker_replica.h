@@ -81,6 +81,7 @@ class WorkerReplica final : public Replica,
   void on(message::Pong&);
   void on(message::Forked&);
   void on(message::Estimated&);
+  void on(message::Probed&);
 
   // Ends the process; the first reason counts.
   void end(Gone::Kind, std::string rule);

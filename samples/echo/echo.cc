@@ -213,7 +213,7 @@ class Echo {
   explicit Echo(tenon::sdk::Host) {}
 
   Result<tenon::sdk::Probe> probe(const Model&) {
-    return tenon::sdk::Probe{1, "echo needs nothing of a folder"};
+    return tenon::sdk::Probe{0, "echo serves no model, whatever lies in the folder"};
   }
   Result<tenon::sdk::Estimate> estimate(const Model& model) {
     auto settings = read_settings(model);

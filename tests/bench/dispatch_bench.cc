@@ -54,6 +54,8 @@ class Launcher final : public workers::ReplicaLauncher {
   }
   void estimate(const workers::ReplicaSpec&,
                 std::move_only_function<void(Result<workers::Estimate>)>) override {}
+  void probe(const workers::ReplicaSpec&,
+             std::move_only_function<void(Result<plugins::Probe>)>) override {}
   std::vector<workers::PluginMetric> metrics(const workers::Replica&) const override { return {}; }
   std::map<std::string, std::shared_ptr<IdleReplica>> replicas;
 

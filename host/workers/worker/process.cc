@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -44,6 +45,7 @@ bool Process::serve_packet(Packet& packet) {
     return false;
   }
   if (const auto* ask = std::get_if<msg::AskEstimate>(&*message)) estimate(*ask);
+  if (const auto* ask = std::get_if<msg::AskProbe>(&*message)) probe(*ask);
   if (const auto* begin = std::get_if<msg::Start>(&*message)) start(*begin, packet);
   return true;
 }
@@ -108,6 +110,20 @@ void Process::estimate(const msg::AskEstimate& ask) {
   } else {
     outlet_.send(msg::Estimated{{estimate.host_bytes, estimate.mapped_bytes, estimate.threads}},
                  true);
+  }
+}
+
+void Process::probe(const msg::AskProbe& ask) {
+  const ModelSource model(ask.model);
+  tenon_probe probe{};
+  probe.struct_size = sizeof probe;
+  tenon_error error = workers::empty_error();
+  const tenon_code code = plugin_->api.probe(plugin_->runtime, &model.source, &probe, &error);
+  if (code != TENON_OK) {
+    fail_start(workers::to_error(code, error), "probe");
+  } else {
+    const auto size = std::min<std::size_t>(probe.reason_size, sizeof probe.reason);
+    outlet_.send(msg::Probed{probe.score, std::string(probe.reason, size)}, true);
   }
 }
 

@@ -31,6 +31,7 @@ class Process {
   void fork(Packet&);
   void become(Channel);
   void estimate(const workers::message::AskEstimate&);
+  void probe(const workers::message::AskProbe&);
   void start(const workers::message::Start&, Packet&);
   bool bind(const CpuList&);
   bool fail_start(const Error&, const char* stage);

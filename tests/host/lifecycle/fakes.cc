@@ -317,6 +317,24 @@ void FakeLauncher::estimate(const workers::ReplicaSpec& spec,
                                       tell = std::move(tell)]() mutable { tell(estimate); });
 }
 
+void FakeLauncher::probe(const workers::ReplicaSpec& spec,
+                         std::move_only_function<void(Result<plugins::Probe>)> tell) {
+  const std::lock_guard lock(mutex_);
+  ++probes_;
+  boost::asio::post(loops.control(), [said = judgements_.at(spec.plugin.id),
+                                      tell = std::move(tell)]() mutable { tell(said); });
+}
+
+void FakeLauncher::judge(const std::string& plugin, Result<plugins::Probe> said) {
+  const std::lock_guard lock(mutex_);
+  judgements_.insert_or_assign(plugin, std::move(said));
+}
+
+std::size_t FakeLauncher::probes() const {
+  const std::lock_guard lock(mutex_);
+  return probes_;
+}
+
 void FakeLauncher::behave(const std::string& model, const Behaviour& behaviour) {
   const std::lock_guard lock(mutex_);
   behaviours_[model] = behaviour;

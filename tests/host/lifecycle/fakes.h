@@ -108,6 +108,8 @@ class FakeLauncher final : public workers::ReplicaLauncher {
                                            workers::ReplicaObserver&) override;
   void estimate(const workers::ReplicaSpec&,
                 std::move_only_function<void(Result<workers::Estimate>)>) override;
+  void probe(const workers::ReplicaSpec&,
+             std::move_only_function<void(Result<plugins::Probe>)>) override;
   std::vector<workers::PluginMetric> metrics(const workers::Replica&) const override { return {}; }
 
   // [any]
@@ -115,6 +117,8 @@ class FakeLauncher final : public workers::ReplicaLauncher {
   void behave(const std::string& model, const Behaviour&);
   Behaviour of(const std::string& model) const;
   Behaviour of(const workers::ReplicaSpec&) const;
+  void judge(const std::string& plugin, Result<plugins::Probe>);  // what it says of any folder
+  std::size_t probes() const;                                     // so far
   std::size_t launches(const std::string& model) const;
   std::size_t launches() const;
   std::vector<std::shared_ptr<FakeReplica>> running(const std::string& model) const;
@@ -130,6 +134,8 @@ class FakeLauncher final : public workers::ReplicaLauncher {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, Behaviour> behaviours_;
+  std::map<std::string, Result<plugins::Probe>> judgements_;
+  std::size_t probes_ = 0;
   std::vector<std::shared_ptr<FakeReplica>> running_;
   std::map<std::string, std::size_t> launches_;
   std::size_t most_ = 0;

@@ -76,6 +76,7 @@ TEST(Manifest, AllMistakesAreNamedWithTheirPlace) {
   EXPECT_THAT(problems, HasSubstr(":4:1:"));
   EXPECT_THAT(problems, HasSubstr("'abi'?"));
   EXPECT_THAT(problems, HasSubstr("version"));
+  EXPECT_THAT(problem_of("id = 'auto'\n"), HasSubstr(":1:6: 'id' is 'auto', which is how"));
 }
 
 TEST(Manifest, AbiRangesAreOfOneMajorAndRise) {

@@ -5,7 +5,7 @@
 
 namespace tenon::workers {
 
-WorkersTest::WorkersTest(Supervision supervision, bool sandbox) {
+WorkersTest::WorkersTest(Supervision supervision, bool sandbox, milliseconds question_limit) {
   data_ = build_dir() + "/tests/workers-" + std::to_string(::getpid());
   std::filesystem::create_directories(data_ + "/model");
   std::ofstream(data_ + "/model/config.json") << "{}";
@@ -16,6 +16,7 @@ WorkersTest::WorkersTest(Supervision supervision, bool sandbox) {
   options.processes.model_roots = {data_};
   options.processes.sandbox = sandbox;
   options.supervision = supervision;
+  options.question_limit = question_limit;
   launcher_ = std::make_unique<Launcher>(loops_, std::move(options));
 }
 

@@ -126,7 +126,8 @@ inline Call post(std::string body, std::string query = "", unsigned loop = 0) {
 
 class WorkersTest : public testing::Test {
  protected:
-  explicit WorkersTest(Supervision supervision = {}, bool sandbox = true);
+  explicit WorkersTest(Supervision supervision = {}, bool sandbox = true,
+                       milliseconds question_limit = LauncherOptions().question_limit);
   ~WorkersTest() override;
 
   // Runs it on the control loop or an event loop and waits for its end.

@@ -111,9 +111,23 @@ void lie_in_the_rings() {
   fclose(maps);
 }
 
-tenon_code probe(tenon_runtime*, const tenon_model_source*, tenon_probe* out,
-                 tenon_error*) noexcept {
-  out->score = 1;
+std::string sin_of(const tenon_model_source& source) {
+  for (uint32_t i = 0; i < source.n_options; ++i) {
+    if (text(source.options[i].name) == "sin") return text(source.options[i].value);
+  }
+  return {};
+}
+
+tenon_code probe(tenon_runtime*, const tenon_model_source* source, tenon_probe* out,
+                 tenon_error* error) noexcept {
+  const std::string sin = sin_of(*source);
+  if (sin == "hang_in_probe") sleep_for_ever();
+  if (sin == "abort_in_probe") abort();
+  if (sin == "fail_probe") return failed(error, "the folder was not to its liking");
+  out->score = sin == "lie_in_probe" ? 101 : 1;
+  const std::string reason = "asked in process " + std::to_string(getpid());
+  memcpy(out->reason, reason.data(), reason.size());
+  out->reason_size = sin == "lie_in_probe" ? 1 << 30 : static_cast<uint32_t>(reason.size());
   return TENON_OK;
 }
 
@@ -125,10 +139,7 @@ tenon_code estimate(tenon_runtime*, const tenon_model_source*, tenon_estimate* o
 
 tenon_code prepare(tenon_runtime* runtime, const tenon_model_source* source, tenon_prepared** out,
                    tenon_error* error) noexcept {
-  std::string sin;
-  for (uint32_t i = 0; i < source->n_options; ++i) {
-    if (text(source->options[i].name) == "sin") sin = text(source->options[i].value);
-  }
+  const std::string sin = sin_of(*source);
   if (sin == "abort_in_prepare") abort();
   if (sin == "fail_prepare") return failed(error, "the model was not to its liking");
   if (sin == "hang_in_prepare") sleep_for_ever();

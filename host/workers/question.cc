@@ -1,19 +1,19 @@
-#include "host/workers/estimate_run.h"
+#include "host/workers/question.h"
 
 #include "host/workers/codes.h"
 
 namespace tenon::workers {
 
-EstimateRun::EstimateRun(EventLoops& loops, const ReplicaSpec& spec, Done done)
-    : spec_(spec), done_(std::move(done)), timer_(loops.control()) {}
+Question::Question(EventLoops& loops, Kind kind, const ReplicaSpec& spec, Done done)
+    : kind_(kind), spec_(spec), done_(std::move(done)), timer_(loops.control()) {}
 
-void EstimateRun::start(Templates& templates, milliseconds limit) {
+void Question::ask(Templates& templates, milliseconds limit) {
   keep_ = shared_from_this();
   timer_.expires_after(limit);
   timer_.async_wait([self = keep_, limit](boost::system::error_code error) {
     if (error) return;
-    self->finish(fail(Code::kDeadline, "plugin '" + self->spec_.plugin.id +
-                                           "' did not answer an estimate within " +
+    self->finish(fail(Code::kDeadline, "plugin '" + self->spec_.plugin.id + "' did not answer " +
+                                           self->name() + " within " +
                                            std::to_string(limit.count()) + " ms"));
   });
   templates.start(spec_.plugin, spec_.grant, spec_.model_path, Lease{}, *this,
@@ -28,16 +28,28 @@ void EstimateRun::start(Templates& templates, milliseconds limit) {
                     }
                     if (self->child_) self->child_->forget();
                     self->child_ = std::move(started->child);
-                    message::AskEstimate ask;
-                    ask.model = {self->spec_.model_path, self->spec_.model_name,
-                                 self->spec_.options};
-                    self->child_->send(ask);
+                    self->child_->send(self->words());
                   });
 }
 
-void EstimateRun::on_message(message::ToHost&& message) {
-  if (auto* estimated = std::get_if<message::Estimated>(&message)) {
-    finish(estimated->estimate);
+message::ToProcess Question::words() const {
+  message::Model model{spec_.model_path, spec_.model_name, spec_.options};
+  if (kind_ == Kind::kProbe) return message::AskProbe{std::move(model)};
+  return message::AskEstimate{std::move(model), {}};
+}
+
+std::string Question::name() const {
+  return kind_ == Kind::kProbe ? "a probe" : "an estimate";
+}
+
+bool Question::is_answer(const message::ToHost& message) const {
+  return kind_ == Kind::kProbe ? std::holds_alternative<message::Probed>(message)
+                               : std::holds_alternative<message::Estimated>(message);
+}
+
+void Question::on_message(message::ToHost&& message) {
+  if (is_answer(message)) {
+    finish(std::move(message));
   } else if (auto* failed = std::get_if<message::Failed>(&message)) {
     finish(fail(failed->error.code,
                 "plugin '" + spec_.plugin.id + "': " + printable(failed->error.message),
@@ -45,17 +57,18 @@ void EstimateRun::on_message(message::ToHost&& message) {
   }
 }
 
-void EstimateRun::on_garbage(const Error& error) {
+void Question::on_garbage(const Error& error) {
   finish(std::unexpected(error));
 }
 
-void EstimateRun::on_exit(const ExitStatus& status) {
+void Question::on_exit(const ExitStatus& status) {
   child_.reset();
   finish(fail(Code::kUnavailable,
-              "plugin '" + spec_.plugin.id + "' ended during an estimate: " + status.text, true));
+              "plugin '" + spec_.plugin.id + "' ended during " + name() + ": " + status.text,
+              true));
 }
 
-void EstimateRun::finish(Result<Estimate> result) {
+void Question::finish(Result<message::ToHost> result) {
   if (!done_) return;
   const auto self = std::exchange(keep_, nullptr);
   timer_.cancel();
