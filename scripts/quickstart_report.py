@@ -24,7 +24,7 @@ def request(method, target, data=None):
 
 
 def deployment():
-    return request("GET", "/v0/models")[1]["models"][0]
+    return request("GET", "/v0/models")[1]["items"][0]["status"]
 
 
 def until_gone(limit):

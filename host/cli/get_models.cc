@@ -65,25 +65,29 @@ std::string error_of(const json::value& model) {
 
 }  // namespace
 
-Result<std::vector<std::vector<std::string>>> models_table(std::string_view body) {
+Result<std::optional<std::string>> add_models(std::string_view body, Rows& rows) {
   boost::system::error_code error;
   const json::value parsed = json::parse(body, error);
-  const json::value* models = error ? nullptr : at(parsed, "models");
-  if (!models || !models->is_array()) {
+  const json::value* items = error ? nullptr : at(parsed, "items");
+  if (!items || !items->is_array()) {
     return fail(Code::kInvalid, "the answer is not a list of models: is this a Tenon host?");
   }
-  std::vector<std::vector<std::string>> rows = {{"WORKSPACE", "MODEL", "ENVIRONMENT", "RUNTIME",
-                                                 "STATE", "REPLICAS", "QUEUED", "MEMORY",
-                                                 "COLD START", "LAST ERROR"}};
-  for (const json::value& model : models->get_array()) {
+  for (const json::value& item : items->get_array()) {
+    static const json::value kNothing;
+    const json::value* metadata = at(item, "metadata");
+    const json::value* found = at(item, "status");
+    const json::value& name = metadata ? *metadata : kNothing;
+    const json::value& status = found ? *found : kNothing;
     rows.push_back(
-        {text_at(model, "workspace"), text_at(model, "model"), text_at(model, "environment"),
-         text_at(model, "runtime"), text_at(model, "state"), replicas_of(model),
-         fmt::format("{}", number_at(&model, "queued")),
-         fmt::format("{:.1f} MB", static_cast<double>(number_at(&model, "memoryBytes")) / 1e6),
-         milliseconds_at(at(model, "lastColdStart"), "totalMs"), error_of(model)});
+        {text_at(name, "workspace"), text_at(name, "name"), text_at(name, "environment"),
+         text_at(status, "runtime"), text_at(status, "state"), replicas_of(status),
+         fmt::format("{}", number_at(&status, "queued")),
+         fmt::format("{:.1f} MB", static_cast<double>(number_at(&status, "memoryBytes")) / 1e6),
+         milliseconds_at(at(status, "lastColdStart"), "totalMs"), error_of(status)});
   }
-  return rows;
+  const json::value* next = at(parsed, "next");
+  if (!next || !next->is_string()) return std::nullopt;
+  return std::string(next->get_string());
 }
 
 int get_models(const Arguments& words, Streams streams) {
@@ -98,22 +102,24 @@ int get_models(const Arguments& words, Streams streams) {
     return bad_usage(kVerb, fmt::format("--output must be table or json, found '{}'", output),
                      streams);
   }
-  const auto body = http_get((*parsed)["api"].as<std::string>(), "/v0/models", kTimeout);
-  if (!body) {
-    if (body.error().code == Code::kInvalid) return bad_usage(kVerb, body.error().message, streams);
-    streams.err << "tenon get models: " << body.error().message << "\n";
-    return kFailed;
+  Rows rows = {{"WORKSPACE", "MODEL", "ENVIRONMENT", "RUNTIME", "STATE", "REPLICAS", "QUEUED",
+                "MEMORY", "COLD START", "LAST ERROR"}};
+  std::string page = "/v0/models?limit=1000";
+  for (;;) {
+    const auto body = http_get((*parsed)["api"].as<std::string>(), page, kTimeout);
+    if (!body && body.error().code == Code::kInvalid) {
+      return bad_usage(kVerb, body.error().message, streams);
+    }
+    if (body && output == "json") streams.out << *body << "\n";
+    const auto next = body ? add_models(*body, rows) : std::unexpected(body.error());
+    if (!next) {
+      streams.err << "tenon get models: " << next.error().message << "\n";
+      return kFailed;
+    }
+    if (!*next) break;
+    page = "/v0/models?limit=1000&after=" + **next;
   }
-  if (output == "json") {
-    streams.out << *body << "\n";
-    return kOk;
-  }
-  const auto rows = models_table(*body);
-  if (!rows) {
-    streams.err << "tenon get models: " << rows.error().message << "\n";
-    return kFailed;
-  }
-  print_table(streams.out, *rows);
+  if (output == "table") print_table(streams.out, rows);
   return kOk;
 }
 

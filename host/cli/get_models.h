@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,10 @@ namespace tenon::cli {
 // `tenon get models`
 int get_models(const Arguments&, Streams);
 
-// The body of GET /v0/models as rows for people: heads first.
-Result<std::vector<std::vector<std::string>>> models_table(std::string_view body);
+using Rows = std::vector<std::vector<std::string>>;
+
+// Adds a page of GET /v0/models as rows for people; gives where the next one begins, if there is
+// one.
+Result<std::optional<std::string>> add_models(std::string_view body, Rows&);
 
 }  // namespace tenon::cli

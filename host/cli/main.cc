@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr std::array<tenon::cli::Command, 5> kCommands = {{
+constexpr std::array<tenon::cli::Command, 6> kCommands = {{
     {"serve", "Starts a host and serves until SIGTERM", "CONFIG.toml",
      R"(  --check    read the configuration, say what is wrong with it, start nothing
 

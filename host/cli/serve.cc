@@ -44,7 +44,9 @@ int serve(const Arguments& words, Streams streams) {
     return kBadUsage;
   }
   if (parsed->count("check")) {
-    streams.out << path << ": " << loaded->config.deployments.size() << " deployments, no errors\n";
+    std::size_t resources = 0;
+    for (const Loaded::File& file : loaded->files) resources += file.resources.size();
+    streams.out << path << ": " << resources << " resources, no errors\n";
     return kOk;
   }
 

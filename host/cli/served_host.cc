@@ -5,14 +5,17 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <csignal>
-#include <map>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <sstream>
 
 #include "host/access/open_mode.h"
 #include "host/cli/plugin_metrics.h"
+#include "host/cli/wanted.h"
 #include "host/config/changes.h"
 #include "host/plugins/pin.h"
 #include "host/telemetry/log.h"
@@ -32,7 +35,10 @@ workers::LauncherOptions launcher_options(const Config& config) {
   // A template may read what its replicas will; a folder that a reload adds costs its replicas the
   // fork.
   std::set<std::string> roots(config.host.model_roots.begin(), config.host.model_roots.end());
-  for (const auto& deployment : config.deployments) roots.insert(deployment.model_path);
+  for (const Draft& draft : config.resources) {
+    const auto* spec = std::get_if<DeploymentSpec>(&draft.spec);
+    if (spec) roots.insert(spec->model_path);
+  }
   options.processes.model_roots.assign(roots.begin(), roots.end());
   return options;
 }
@@ -47,24 +53,6 @@ lifecycle::KeeperOptions keeper_options(const HostLimits& limits, const devices:
   options.drain = limits.drain;
   options.threads = cpus.usable;
   return options;
-}
-
-std::vector<lifecycle::Wanted> wanted(const Config& config,
-                                      const std::vector<plugins::Manifest>& found) {
-  std::map<std::string_view, std::shared_ptr<const plugins::Manifest>> manifests;
-  for (const auto& manifest : found) {
-    manifests.emplace(manifest.id, std::make_shared<const plugins::Manifest>(manifest));
-  }
-  std::vector<lifecycle::Wanted> out;
-  out.reserve(config.deployments.size());
-  for (const DeploymentSpec& spec : config.deployments) {
-    PluginGrant grant;
-    grant.name = spec.runtime;
-    const auto given = std::ranges::find(config.plugins, spec.runtime, &PluginGrant::name);
-    if (given != config.plugins.end()) grant = *given;
-    out.push_back({spec, manifests.at(spec.runtime), std::move(grant)});
-  }
-  return out;
 }
 
 devices::WatchOptions watch_options(const std::vector<FlavorRule>& rules) {
@@ -102,6 +90,49 @@ Result<void> check_reach(const HostSpec& host) {
   return {};
 }
 
+void log_lines(const std::string& errors) {
+  std::istringstream lines(errors);
+  for (std::string line; std::getline(lines, line);) {
+    log::error("configuration not changed", {{"error", line}});
+  }
+}
+
+// The files themselves, and of folders those whose name ends in .toml, in order.
+std::vector<std::string> manifest_files(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+      out.push_back(path);
+      continue;
+    }
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+      if (entry.path().extension() == ".toml") found.push_back(entry.path());
+    }
+    std::ranges::sort(found);
+    std::ranges::move(found, std::back_inserter(out));
+  }
+  return out;
+}
+
+Result<std::vector<Draft>> read_manifest_file(const std::string& file, const Loaded& loaded,
+                                              const Machine& machine) {
+  const auto text = read_file(file);
+  if (!text) return std::unexpected(text.error());
+  config::Problems problems(file);
+  std::vector<Draft> out;
+  if (auto document = config::Document::parse(*text, problems)) {
+    config::Table root = document->root();
+    for (auto& placed : config::read_resources(root, {loaded.config.host.workspace, &loaded.plugins,
+                                                      &loaded.config.plugins, &machine})) {
+      out.push_back(std::move(placed.draft));
+    }
+  }
+  if (!problems.empty()) return std::unexpected(problems.error());
+  return out;
+}
+
 }  // namespace
 
 Result<Loaded> load(const std::string& path) {
@@ -112,26 +143,38 @@ Result<Loaded> load(const std::string& path) {
   if (!config) return std::unexpected(config.error().error());
   const auto pinned = plugins::check_pins(machine.found(), config->plugins);
   if (!pinned) return std::unexpected(pinned.error());
-  return Loaded{*std::move(config), machine.found()};
+  Loaded loaded{*std::move(config), machine.found(), {}};
+  loaded.files.push_back({machine.absolute(path), std::move(loaded.config.resources)});
+  std::string problems;
+  for (const std::string& file : manifest_files(loaded.config.host.manifests)) {
+    auto resources = read_manifest_file(file, loaded, machine);
+    if (resources) {
+      loaded.files.push_back({file, *std::move(resources)});
+    } else {
+      problems += (problems.empty() ? "" : "\n") + resources.error().message;
+    }
+  }
+  if (!problems.empty()) return fail(Code::kInvalid, std::move(problems));
+  return loaded;
 }
 
 ServedHost::ServedHost(Loaded loaded)
-    : config_(std::move(loaded.config)),
+    : config_(loaded.config),
+      files_(std::move(loaded.files)),
       cpus_(devices::read_cpus()),
       loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
       launcher_(loops_, launcher_options(config_)),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_)),
       access_(random_secret()),
-      api_(deployments_),
-      control_(loops_, {.metrics = [this] { return metrics_.render(); },
-                        .ready = [this]() -> std::optional<std::string> {
-                          return stopping_ ? std::optional<std::string>("stopping") : std::nullopt;
-                        },
-                        .api =
-                            [this](const control::Request& request,
-                                   const std::shared_ptr<control::Reply>& reply) {
-                              api_.handle(request, *reply);
-                            }}),
+      control_(loops_,
+               {.metrics = [this] { return metrics_.render(); },
+                .ready = [this]() -> std::optional<std::string> {
+                  return stopping_ ? std::optional<std::string>("stopping") : std::nullopt;
+                },
+                .api =
+                    [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
+                      api_->handle(request, std::move(reply));
+                    }}),
       gateway_(loops_, deployments_, control_, access_, metrics_, config_.host),
       devices_(std::make_shared<devices::DeviceWatch>(
           loops_.control(), watch_options(config_.flavors), devices::DeviceWatch::Told())),
@@ -144,7 +187,7 @@ ServedHost::ServedHost(Loaded loaded)
     });
     std::ranges::move(plugins.families(), std::back_inserter(families));
   });
-  apply(config_, loaded.plugins);
+  set_known(loaded);
 }
 
 Result<void> ServedHost::start() {
@@ -152,6 +195,26 @@ Result<void> ServedHost::start() {
     if (auto reach = check_reach(config_.host); !reach) return reach;
     log::warn("open: there are no API keys, so everybody on this machine may do everything");
   }
+  auto store = store::SqliteStore::open(config_.host.data + "/tenon.db");
+  if (!store) return std::unexpected(store.error());
+  store_ = *std::move(store);
+  auto catalog = control::Catalog::open(*store_, config_.host.workspace,
+                                        {.model_roots = config_.host.model_roots},
+                                        std::chrono::system_clock::now);
+  if (!catalog) return std::unexpected(catalog.error());
+  catalog_ = *std::move(catalog);
+  api_ = std::make_unique<control::Api>(control::Api::Parts{*catalog_, *store_, deployments_,
+                                                            [this] { return known(); }, machine_,
+                                                            config_.host.workspace});
+  if (auto applied = apply(files_, config_.host.prune); !applied) {
+    return std::unexpected(applied.error());
+  }
+  files_ = {};
+  access_.set_rate(config_.host.limits.requests_per_key);
+  follow(catalog_->snapshot());
+  catalog_->listen([this](const std::shared_ptr<const control::Snapshot>& snapshot) {
+    boost::asio::post(loops_.control(), [this, snapshot] { follow(snapshot); });
+  });
   if (auto bound = gateway_.listen(); !bound) return bound;
   await_signals();
   return {};
@@ -165,7 +228,7 @@ void ServedHost::run() {
                                         to_text(address)}});
   }
   log::info("serving", {{"config", config_.file},
-                        {"deployments", config_.deployments.size()},
+                        {"deployments", deployments_.status().size()},
                         {"loops", loops_.size()}});
   boost::asio::post(loops_.control(), [watch = devices_] { watch->refresh(); });
   loops_.start();
@@ -174,11 +237,54 @@ void ServedHost::run() {
   log::info("stopped");
 }
 
-void ServedHost::apply(const Config& config, const std::vector<plugins::Manifest>& found) {
-  access_.set_rate(config.host.limits.requests_per_key);
-  deployments_.apply(wanted(config, found));
+Result<ServedHost::Applied> ServedHost::apply(const std::vector<Loaded::File>& files, bool prune) {
+  std::string problems;
+  Applied applied;
+  for (const Loaded::File& file : files) {
+    const std::string manager = "file:" + file.path;
+    std::vector<control::Wish> wishes;
+    std::set<ResourceKey> held;
+    for (const Draft& draft : file.resources) {
+      wishes.push_back({.draft = draft});
+      held.insert(draft.key);
+    }
+    for (const auto& [key, entry] : catalog_->snapshot()->entries) {
+      if (!prune || entry->resource.managed_by != manager || held.contains(key)) continue;
+      wishes.push_back({.draft = {key, {}, {}}, .remove = true});
+    }
+    const auto done = catalog_->change(wishes, {manager, manager, true, false});
+    if (done) {
+      for (const control::Planned& planned : *done) {
+        applied.added += planned.done == store::Done::kCreated;
+        applied.changed += planned.done == store::Done::kConfigured;
+        applied.removed += planned.done == store::Done::kDeleted;
+      }
+      continue;
+    }
+    for (const control::Refused& refused : done.error()) {
+      problems += fmt::format("{}{}: {}", problems.empty() ? "" : "\n", file.path, refused.message);
+    }
+  }
+  if (!problems.empty()) return fail(Code::kInvalid, std::move(problems));
+  return applied;
+}
+
+void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot) {
+  deployments_.apply(wanted(*snapshot, *known(), config_.host.location));
   // What reading took (a tree of the file, mostly) goes back to the system.
   ::malloc_trim(0);
+}
+
+std::shared_ptr<const control::Known> ServedHost::known() const {
+  const std::lock_guard lock(known_mutex_);
+  return known_;
+}
+
+void ServedHost::set_known(Loaded& loaded) {
+  auto known = std::make_shared<control::Known>(
+      control::Known{std::move(loaded.plugins), loaded.config.plugins});
+  const std::lock_guard lock(known_mutex_);
+  known_ = std::move(known);
 }
 
 void ServedHost::await_signals() {
@@ -223,11 +329,7 @@ void ServedHost::reload() {
   gateway_.reload_tls();
   auto loaded = load(config_.file);
   if (!loaded) {
-    std::istringstream lines(loaded.error().message);
-    for (std::string line; std::getline(lines, line);) {
-      log::error("configuration not changed", {{"error", line}});
-    }
-    return;
+    return log_lines(loaded.error().message);
   }
   const config::Changes changes = config::changes(config_, loaded->config);
   for (const std::string& key : changes.restart) {
@@ -237,11 +339,18 @@ void ServedHost::reload() {
   if (changes.capacity) {
     deployments_.set_limits(capacity(loaded->config.host.limits, cpus_), config_.host.limits.drain);
   }
-  apply(loaded->config, loaded->plugins);
-  log::info("configuration changed", {{"added", changes.added.size()},
-                                      {"changed", changes.changed.size()},
-                                      {"removed", changes.removed.size()}});
+  set_known(*loaded);
   config_ = config::in_force(config_, std::move(loaded->config));
+  access_.set_rate(config_.host.limits.requests_per_key);
+  control_.run([this, files = std::move(loaded->files), prune = config_.host.prune] {
+    const auto applied = apply(files, prune);
+    if (!applied) return log_lines(applied.error().message);
+    // Plugins and grants may have changed though no resource did.
+    boost::asio::post(loops_.control(), [this] { follow(catalog_->snapshot()); });
+    log::info(
+        "configuration changed",
+        {{"added", applied->added}, {"changed", applied->changed}, {"removed", applied->removed}});
+  });
 }
 
 }  // namespace tenon::cli

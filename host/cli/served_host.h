@@ -3,6 +3,8 @@
 #include <atomic>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "host/access/access.h"
@@ -16,6 +18,7 @@
 #include "host/lifecycle/clock.h"
 #include "host/lifecycle/deployments.h"
 #include "host/loop/event_loops.h"
+#include "host/store/sqlite_store.h"
 #include "host/telemetry/metrics.h"
 #include "host/workers/launcher.h"
 
@@ -23,8 +26,15 @@ namespace tenon::cli {
 
 // A configuration file as it was read, with the plugins that it was checked against.
 struct Loaded {
+  // Resources that one file holds; they come into force together or not at all.
+  struct File {
+    std::string path;  // absolute
+    std::vector<Draft> resources;
+  };
+
   Config config;
   std::vector<plugins::Manifest> plugins;
+  std::vector<File> files;  // this one first, then those of [host] manifests
 };
 
 // The error is what an operator is shown: one line for each mistake.
@@ -35,7 +45,8 @@ class ServedHost {
  public:
   explicit ServedHost(Loaded);
 
-  // Listens; nothing has been started when it fails.
+  // Opens the store, applies what the files hold, listens; no replica has been started when it
+  // fails.
   Result<void> start();
   // Serves until SIGTERM or SIGINT: what runs is finished within [host.limits] drain; a second
   // signal ends it at once. SIGHUP reads the file again.
@@ -47,9 +58,24 @@ class ServedHost {
   void stop();
   void stop_at_once();
   void reload();
-  void apply(const Config&, const std::vector<plugins::Manifest>&);
+  // [a thread that may block] Tells how many resources came, changed and went; the error has one
+  // line for each mistake.
+  struct Applied {
+    unsigned added = 0, changed = 0, removed = 0;
+  };
+  Result<Applied> apply(const std::vector<Loaded::File>&, bool prune);
+  void follow(const std::shared_ptr<const control::Snapshot>&);  // [control]
+  std::shared_ptr<const control::Known> known() const;
+  void set_known(Loaded&);
 
   Config config_;
+  std::vector<Loaded::File> files_;  // until they are applied first
+  Machine machine_;
+  mutable std::mutex known_mutex_;
+  std::shared_ptr<const control::Known> known_;
+  std::unique_ptr<store::SqliteStore> store_;
+  std::unique_ptr<control::Catalog> catalog_;
+  std::unique_ptr<control::Api> api_;
   const devices::Cpus cpus_;
   EventLoops loops_;
   std::atomic<bool> stopping_{false};
@@ -59,7 +85,6 @@ class ServedHost {
   workers::Launcher launcher_;
   lifecycle::Deployments deployments_;
   access::Access access_;
-  control::Api api_;
   control::Control control_;
   gateway::Gateway gateway_;
   std::shared_ptr<devices::DeviceWatch> devices_;

@@ -1,14 +1,10 @@
 #include "host/config/changes.h"
 
-#include <algorithm>
-#include <map>
-
 namespace tenon::config {
 namespace {
 
 // What a running host can follow.
 HostSpec with_live_keys(HostSpec host, const HostSpec& from) {
-  host.workspace = from.workspace;
   host.limits.replicas = from.limits.replicas;
   host.limits.memory = from.limits.memory;
   host.limits.requests_per_key = from.limits.requests_per_key;
@@ -27,6 +23,7 @@ std::vector<std::string> restarts(const Config& before, const Config& after) {
   compare("host.listen", a.listen, b.listen);
   compare("host.controlListen", a.control_listen, b.control_listen);
   compare("host.tls", a.tls, b.tls);
+  compare("host.workspace", a.workspace, b.workspace);
   compare("host.data", a.data, b.data);
   compare("host.plugins", a.plugins, b.plugins);
   compare("host.modelRoots", a.model_roots, b.model_roots);
@@ -46,18 +43,6 @@ Changes changes(const Config& before, const Config& after) {
   out.capacity = before.host.limits.replicas != after.host.limits.replicas ||
                  before.host.limits.memory != after.host.limits.memory;
   out.restart = restarts(before, after);
-  std::map<DeploymentKey, const DeploymentSpec*> old;
-  for (const DeploymentSpec& spec : before.deployments) old.emplace(spec.key, &spec);
-  for (const DeploymentSpec& spec : after.deployments) {
-    const auto at = old.find(spec.key);
-    if (at == old.end()) {
-      out.added.push_back(spec);
-      continue;
-    }
-    if (*at->second != spec) out.changed.push_back(spec);
-    old.erase(at);
-  }
-  for (const auto& [key, spec] : old) out.removed.push_back(key);
   return out;
 }
 

@@ -7,11 +7,8 @@
 
 namespace tenon::config {
 
-// What a reload changes. Deployments that are in none of the lists stay as they are.
+// What a reload changes of the host itself.
 struct Changes {
-  std::vector<DeploymentSpec> added;
-  std::vector<DeploymentSpec> changed;  // as they are now
-  std::vector<DeploymentKey> removed;
   bool logs = false;                 // [host.logs]
   bool capacity = false;             // replicas or memory in [host.limits]
   std::vector<std::string> restart;  // keys whose change waits for a restart: "host.listen"

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "host/config/sections.h"
+#include "host/domain/environment.h"
+#include "host/domain/flavor.h"
 #include "host/domain/nearest.h"
 
 namespace tenon::config {
@@ -14,24 +16,17 @@ constexpr std::int64_t kMostQueued = 1'000'000;
 constexpr std::int64_t kMostTarget = 10'000'000;
 constexpr milliseconds kLeastWindow{6'000};
 constexpr milliseconds kMostWindow{3'600'000};
-constexpr std::string_view kDefaultEnvironment = "production";
 
 template <class T, class U>
 void take(T& field, const std::optional<U>& value) {
   if (value) field = static_cast<T>(*value);
 }
 
-std::string checked_name(Table& table, std::string_view key, std::optional<Text> found) {
-  if (!found) return {};
-  if (is_valid_name(found->value)) return std::move(found->value);
-  table.problem(found->at, fmt::format("'{}' is no {} name: expected 1 to 63 of a-z, 0-9 and -, "
-                                       "with a letter or digit at both ends",
-                                       found->value, key));
-  return {};
-}
-
-const plugins::Manifest* read_runtime(Table& table, const std::vector<plugins::Manifest>* plugins) {
+// The plugin that is named; null when it is not there, or which there are is not known.
+const plugins::Manifest* read_runtime(Table& table, const std::vector<plugins::Manifest>* plugins,
+                                      std::string& name) {
   const auto runtime = table.required_text("runtime");
+  if (runtime) name = runtime->value;
   if (!runtime || !plugins) return nullptr;
   std::vector<std::string_view> ids;
   for (const auto& manifest : *plugins) {
@@ -52,7 +47,7 @@ const plugins::Manifest* read_runtime(Table& table, const std::vector<plugins::M
   return nullptr;
 }
 
-std::string read_origin(Table& table, const Surroundings& surroundings) {
+std::string read_origin(Table& table, const Surroundings* surroundings) {
   const auto origin = table.required_text("origin");
   if (!origin) return {};
   constexpr std::string_view kFile = "file:";
@@ -70,53 +65,50 @@ std::string read_origin(Table& table, const Surroundings& surroundings) {
     return {};
   }
   path.remove_prefix(kFile.size());
-  std::string folder = surroundings.absolute(std::string(path));
-  if (!surroundings.is_folder(folder)) {
+  if (!surroundings) return std::string(path);
+  std::string folder = surroundings->absolute(std::string(path));
+  if (!surroundings->is_folder(folder)) {
     table.problem(origin->at, fmt::format("'{}': there is no folder {}", origin->value, folder));
   }
   return folder;
 }
 
 void read_flavors(Table& table, const plugins::Manifest* plugin, std::vector<std::string>& out) {
-  constexpr std::array<std::string_view, 1> kKnown = {"cpu/x86"};
   const auto flavors = table.strings("flavors");
   if (!flavors) return;
-  const auto is_gpu = [](const Text& flavor) { return flavor.value.starts_with("gpu/"); };
-  const auto gpus = std::ranges::count_if(*flavors, is_gpu);
-  if (gpus != 0 && static_cast<std::size_t>(gpus) != flavors->size()) {
-    table.problem(table.position("flavors"), "'flavors' must be CPU or GPU flavors, never both");
-    return;
-  }
-  for (const Text& flavor : *flavors) {
-    if (is_gpu(flavor)) {
-      table.problem(
-          flavor.at,
-          fmt::format("flavor '{}': GPUs are not yet supported in this version", flavor.value));
-    } else if (std::ranges::find(kKnown, flavor.value) == kKnown.end()) {
-      table.problem(flavor.at, fmt::format("there is no flavor '{}'; known are {}", flavor.value,
-                                           fmt::join(kKnown, ", ")));
-    } else if (plugin && !plugin->flavors.empty() &&
-               std::ranges::find(plugin->flavors, "cpu") == plugin->flavors.end()) {
-      table.problem(flavor.at,
-                    fmt::format("runtime '{}' does not run on flavor '{}'; it runs on {}",
-                                plugin->id, flavor.value, fmt::join(plugin->flavors, ", ")));
-    } else {
-      out.push_back(flavor.value);
+  std::optional<FlavorType> type;
+  for (const auto& [text, at] : *flavors) {
+    const auto flavor = parse_flavor(text);
+    if (!flavor) {
+      table.problem(at, flavor.error().message);
+      continue;
     }
+    std::string name = to_string(*flavor);
+    if (type && *type != flavor->type) {
+      table.problem(at, "'flavors' must be CPU or GPU flavors, never both");
+    } else if (plugin && !plugin->runs_on(name)) {
+      table.problem(at, fmt::format("runtime '{}' does not run on flavor '{}'; it runs on {}",
+                                    plugin->id, name, fmt::join(plugin->flavors, ", ")));
+    } else {
+      out.push_back(std::move(name));
+    }
+    type = flavor->type;
   }
 }
 
 Isolation read_isolation(Table& table, const plugins::Manifest* plugin,
-                         std::span<const PluginGrant> grants) {
+                         const std::vector<PluginGrant>* grants) {
   const auto isolation = table.one_of<Isolation>(
       "isolation", {{"worker", Isolation::kWorker}, {"host", Isolation::kHost}});
-  if (isolation != Isolation::kHost || !plugin) return isolation.value_or(Isolation::kWorker);
-  const auto grant = std::ranges::find(grants, plugin->id, &PluginGrant::name);
+  if (isolation != Isolation::kHost || !plugin || !grants) {
+    return isolation.value_or(Isolation::kWorker);
+  }
+  const auto grant = std::ranges::find(*grants, plugin->id, &PluginGrant::name);
   if (plugin->requires_worker) {
     table.problem(table.position("isolation"),
                   fmt::format("plugin '{}' must run in a worker: expected isolation = \"worker\"",
                               plugin->id));
-  } else if (grant == grants.end() || !grant->host_isolation) {
+  } else if (grant == grants->end() || !grant->host_isolation) {
     table.problem(table.position("isolation"),
                   fmt::format("plugin '{}' may not run inside the host: isolation = \"host\" needs "
                               "hostIsolation = true in its [[plugin]] table",
@@ -178,53 +170,65 @@ void read_limits(Table& table, DeploymentLimits& limits) {
   if (memory == 0) table.problem(table.position("memory"), "'memory' must be more than zero");
 }
 
-Options read_environment(Table& table) {
-  Options out;
+bool is_variable(std::string_view name) {
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') && std::ranges::all_of(name, is_word);
+}
+
+// NAME = "value", or NAME = { value = "…", secret = true }.
+void read_environment(Table& table, DeploymentSpec& spec) {
   for (const std::string& name : table.keys()) {
-    const auto is_word = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    };
-    if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::ranges::all_of(name, is_word)) {
+    if (!is_variable(name)) {
       table.problem(table.key_position(name),
                     fmt::format("'{}' is no name of an environment value: expected letters, digits "
                                 "and _, no digit first",
                                 name));
     }
-    if (auto value = table.text(name)) {
-      if (value->value.contains('\0')) {
-        table.problem(value->at, fmt::format("'{}' holds a zero byte", name));
-      }
-      out.emplace_back(name, std::move(value->value));
+    std::optional<Text> value;
+    if (table.is_table(name)) {
+      auto inner = table.table(name);
+      if (inner->boolean("secret").value_or(false)) spec.secrets.push_back(name);
+      value = inner->text("value");
+      // What is read back of a secret has no value: whoever sends that means the one that is kept.
+      if (!inner->has("value")) value = Text{"", inner->position()};
+    } else {
+      value = table.text(name);
     }
+    if (!value) continue;
+    if (value->value.contains('\0')) {
+      table.problem(value->at, fmt::format("'{}' holds a zero byte", name));
+    }
+    spec.environment.emplace_back(name, std::move(value->value));
   }
-  return out;
 }
 
 }  // namespace
 
-DeploymentSpec read_deployment(Table& table, const DeploymentContext& context) {
+DeploymentSpec read_deployment(Table& table, const ResourceContext& context) {
   DeploymentSpec spec;
-  spec.key.workspace = context.host.workspace;
   spec.key.model = checked_name(table, "model", table.required_text("model"));
-  spec.key.environment = kDefaultEnvironment;
+  spec.key.environment = kProduction;
   if (auto name = table.text("environment")) {
     spec.key.environment = checked_name(table, "environment", std::move(name));
   }
-  const plugins::Manifest* plugin = read_runtime(table, context.plugins);
-  if (plugin) spec.runtime = plugin->id;
+  const plugins::Manifest* plugin = read_runtime(table, context.plugins, spec.runtime);
   spec.model_path = read_origin(table, context.surroundings);
+  if (const auto enabled = table.boolean("enabled")) spec.enabled = *enabled;
   read_flavors(table, plugin, spec.flavors);
+  spec.policies = read_names(table, "policies", "policy");
   spec.isolation = read_isolation(table, plugin, context.grants);
   if (auto scale = table.table("scale")) read_scale(*scale, spec.scale);
   if (auto limits = table.table("limits")) read_limits(*limits, spec.limits);
-  if (auto environment = table.table("env")) spec.environment = read_environment(*environment);
+  if (auto environment = table.table("env")) read_environment(*environment, spec);
   auto options = table.table("options");
   if (plugin) {
-    spec.options = read_options(std::move(options), *plugin);
-  } else if (options) {
-    for (const std::string& key : options->keys()) options->scalar(key);  // cannot be judged
+    spec.given = read_options(std::move(options), *plugin);
+  } else {
+    spec.given = read_unjudged(std::move(options));
   }
-  table.later({"policies", "enabled", "devices", "primary", "burst", "canary", "labels", "warm"});
+  table.later({"devices", "primary", "burst", "canary", "warm"});
   return spec;
 }
 

@@ -215,6 +215,11 @@ bool Table::has(std::string_view key) const {
   return impl_->table.find(key) != nullptr;
 }
 
+bool Table::is_table(std::string_view key) const {
+  const Node* node = impl_->table.find(key);
+  return node && node->type == Node::Type::kTable;
+}
+
 std::vector<std::string> Table::keys() const {
   std::vector<std::string> out;
   for (const Node& node : impl_->table.children) out.push_back(node.key);

@@ -78,6 +78,7 @@ class Table {
   void later(std::initializer_list<std::string_view> keys);
 
   bool has(std::string_view key) const;
+  bool is_table(std::string_view key) const;
   std::vector<std::string> keys() const;          // in the file's order
   Position position() const;                      // of the table
   Position position(std::string_view key) const;  // of the key's value; of the table when absent

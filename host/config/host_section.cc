@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "host/config/sections.h"
+#include "host/domain/code_name.h"
 #include "host/domain/nearest.h"
 
 namespace tenon::config {
@@ -163,6 +164,12 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
     }
     read_folders(*host, "plugins", surroundings, spec.plugins);
     read_folders(*host, "modelRoots", surroundings, spec.model_roots);
+    if (const auto texts = host->strings("manifests")) {
+      for (const Text& text : *texts) spec.manifests.push_back(surroundings.absolute(text.value));
+    }
+    take(spec.watch, host->boolean("watch"));
+    take(spec.prune, host->boolean("prune"));
+    if (const auto location = host->text("location")) spec.location = lower_case(location->value);
     take(spec.loops, host->integer("loops", 1, kMostLoops));
     if (const auto origins = host->strings("corsOrigins")) {
       for (const Text& origin : *origins) spec.cors_origins.push_back(origin.value);
@@ -170,7 +177,7 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
     if (auto limits = host->table("limits")) read_limits(*limits, spec.limits);
     if (auto tls = host->table("tls")) spec.tls = read_tls(*tls, surroundings);
     if (auto logs = host->table("logs")) read_logs(*logs, spec);
-    host->later({"location", "cluster", "store", "flavors"});
+    host->later({"cluster", "store", "flavors"});
   }
   spec.data = surroundings.absolute(data);
   return spec;

@@ -8,6 +8,7 @@
 
 #include "host/config/config.h"
 #include "host/config/document.h"
+#include "host/config/manifest.h"
 
 // The parts of read_config(), by table.
 namespace tenon::config {
@@ -21,21 +22,16 @@ std::vector<PluginGrant> read_grants(Table& root, const std::vector<plugins::Man
 // [[flavor]]
 std::vector<FlavorRule> read_flavor_rules(Table& root);
 
-// One [[deployment]].
-struct DeploymentContext {
-  const HostSpec& host;
-  const std::vector<plugins::Manifest>* plugins;  // null: not known, and said so already
-  std::span<const PluginGrant> grants;
-  const Surroundings& surroundings;
-};
-DeploymentSpec read_deployment(Table&, const DeploymentContext&);
+// One [[deployment]], without its workspace.
+DeploymentSpec read_deployment(Table&, const ResourceContext&);
 
-// [deployment.options] against what the plugin declares, its defaults filled in, in its order.
-using Options = std::vector<std::pair<std::string, std::string>>;
-Options read_options(std::optional<Table> options, const plugins::Manifest&);
-// The same for runtime = "auto", as far as it can be judged: some plugin must take them all. Which
-// one will be chosen shows later.
-std::vector<GivenOption> read_given(std::optional<Table> options,
-                                    const std::vector<plugins::Manifest>&);
+// Names of resources; what is none has its problem noted.
+std::string checked_name(Table&, std::string_view what, std::optional<Text>);
+std::vector<std::string> read_names(Table&, std::string_view key, std::string_view what);
+
+// [deployment.options] as they were given, held against what the plugin declares.
+std::vector<GivenOption> read_options(std::optional<Table> options, const plugins::Manifest&);
+// The same where no plugin is known.
+std::vector<GivenOption> read_unjudged(std::optional<Table> options);
 
 }  // namespace tenon::config

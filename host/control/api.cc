@@ -1,17 +1,216 @@
 #include "host/control/api.h"
 
-#include "host/control/models_json.h"
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "host/config/json_nodes.h"
+#include "host/control/resource_json.h"
 
 namespace tenon::control {
+namespace {
 
-void Api::handle(const Request& request, Reply& reply) const {
-  if (request.path != "/v0/models") {
-    return reply.refuse(refusal(api::kRouteNotFound, "there is no such path; known is /v0/models"));
+namespace json = boost::json;
+using access::Act;
+
+std::vector<std::string_view> segments(std::string_view path) {
+  std::vector<std::string_view> out;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // the slash
+    const std::size_t end = std::min(path.find('/'), path.size());
+    out.push_back(path.substr(0, end));
+    path.remove_prefix(end);
   }
-  if (request.method != "GET" && request.method != "HEAD") {
-    return reply.refuse(refusal(api::kMethodNotAllowed, "this path only answers GET and HEAD"));
+  return out;
+}
+
+// What stands for the names in braces; nothing when the path is another one.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  const auto wanted = segments(pattern), found = segments(path);
+  if (wanted.size() != found.size()) return std::nullopt;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].starts_with('{')) {
+      names.emplace_back(found[i]);
+    } else if (wanted[i] != found[i]) {
+      return std::nullopt;
+    }
   }
-  reply.whole(200, "application/json", models_json(dispatcher_.status()));
+  return names;
+}
+
+std::string workspace_of(const Request& request, const std::string& otherwise) {
+  for (const std::string_view name : {"x-tenon-workspace", "x-beamlit-workspace"}) {
+    if (const std::string_view value = request.header(name); !value.empty()) {
+      return std::string(value);
+    }
+  }
+  return otherwise;
+}
+
+// What belongs to no workspace is of all of them.
+std::string_view scope(Act act, std::string_view workspace) {
+  return act == Act::kHost ? std::string_view() : workspace;
+}
+
+Act act_of(Kind kind) {
+  switch (kind) {
+    case Kind::kDeployment:
+      return Act::kWriteModels;
+    case Kind::kEnvironment:
+    case Kind::kPolicy:
+      return Act::kWritePolicies;
+    case Kind::kWorkspace:
+    case Kind::kLocation:
+      break;
+  }
+  return Act::kHost;
+}
+
+// The key of a spec that the last part of a resource's path stands for.
+std::string_view name_key(Kind kind) {
+  return kind == Kind::kDeployment ? "model" : "name";
+}
+
+}  // namespace
+
+void Api::handle(const Request& request, std::shared_ptr<Reply> reply) {
+  const std::string_view method =
+      request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);
+  std::string allowed;
+  for (const Route& route : routes()) {
+    auto names = match(route.path, request.path);
+    if (!names) continue;
+    if (route.method != method) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+      continue;
+    }
+    Call call(request, std::move(reply), route, *std::move(names));
+    call.workspace = workspace_of(request, parts_.workspace);
+    if (!access::allowed(request.caller, route.act, scope(route.act, call.workspace))) {
+      return call.refuse(api::kForbidden,
+                         fmt::format("{} may not {} in workspace '{}'", request.caller.name,
+                                     access::to_string(route.act), call.workspace));
+    }
+    if (!call.read_query() || !call.read_body()) return;
+    const bool trusted = access::allowed(request.caller, Act::kHost, "");
+    call.who = {request.caller.name, "api", trusted, call.flag("force")};
+    return route.handle(*this, call);
+  }
+  if (allowed.empty()) {
+    return reply->refuse(refusal(
+        api::kRouteNotFound, fmt::format("there is no path {} in the API: /v0/openapi.json lists "
+                                         "them all",
+                                         request.path)));
+  }
+  auto refused = refusal(api::kMethodNotAllowed, fmt::format("{} answers {}, not {}", request.path,
+                                                             allowed, request.method));
+  refused.allow = std::move(allowed);
+  reply->refuse(std::move(refused));
+}
+
+std::optional<Wish> Api::wish(Call& call, Kind kind, const std::string& name,
+                              const std::string& environment) {
+  Wish wish;
+  json::object spec = call.body();
+  if (const json::value* inner = spec.if_contains("spec")) {
+    if (const json::value* metadata = spec.if_contains("metadata")) {
+      const json::object* fields = metadata->if_object();
+      const json::value* version = fields ? fields->if_contains("version") : nullptr;
+      if (version && version->is_int64() && version->get_int64() >= 0) {
+        wish.version = static_cast<std::uint64_t>(version->get_int64());
+      } else if (version || !fields) {
+        call.refuse(api::kBadRequest, "metadata.version: expected an integer of at least 0");
+        return std::nullopt;
+      }
+    }
+    if (!inner->is_object()) {
+      call.refuse(api::kBadRequest, "spec: expected an object");
+      return std::nullopt;
+    }
+    spec = json::object(inner->get_object());
+  }
+  // The path says which resource it is; the body may say so too, but nothing else.
+  const auto held = [&](std::string_view key, const std::string& value) {
+    const json::value* said = spec.if_contains(key);
+    if (!said && !value.empty()) spec[key] = value;
+    if (!said || value.empty() || (said->is_string() && said->get_string() == value)) return true;
+    call.refuse(api::kBadRequest,
+                fmt::format("{}: the path names '{}', expected the same here", key, value));
+    return false;
+  };
+  if (!held(name_key(kind), name)) return std::nullopt;
+  if (kind == Kind::kDeployment && !held("environment", environment)) return std::nullopt;
+
+  auto draft = read(call, kind, spec, "");
+  if (!draft) return std::nullopt;
+  wish.draft = *std::move(draft);
+  return wish;
+}
+
+// The errors name paths below `prefix`.
+std::optional<Draft> Api::read(Call& call, Kind kind, const json::object& spec,
+                               std::string_view prefix) {
+  config::Problems problems;
+  const std::shared_ptr<const Known> known = parts_.known();
+  const config::ResourceContext context{call.workspace, &known->plugins, &known->grants,
+                                        &parts_.surroundings};
+  Draft draft;
+  {
+    config::Document document(config::nodes_of(spec), problems);
+    config::Table root = document.root();
+    draft = config::read_resource(kind, root, context);
+  }
+  if (problems.empty()) return draft;
+  std::vector<std::string> paths = config::paths_of(spec);
+  for (std::string& path : paths) path.insert(0, prefix);
+  problems.name_lines(std::move(paths));
+  call.refuse(api::kUnprocessable, problems.text());
+  return std::nullopt;
+}
+
+bool Api::wishes(Call& call, const json::array& resources, std::vector<Wish>& out) {
+  for (std::size_t i = 0; i < resources.size(); ++i) {
+    const std::string at = fmt::format("resources[{}]", i);
+    const json::object* resource = resources[i].if_object();
+    const json::value* word = resource ? resource->if_contains("kind") : nullptr;
+    const json::value* spec = resource ? resource->if_contains("spec") : nullptr;
+    const auto kind =
+        word && word->is_string() ? config::kind_of(word->get_string()) : std::nullopt;
+    if (!kind || !spec || !spec->is_object()) {
+      call.refuse(api::kBadRequest,
+                  at + ": expected {\"kind\": \"deployment\", \"spec\": {…}}; kinds are workspace, "
+                       "location, environment, policy and deployment");
+      return false;
+    }
+    auto draft = read(call, *kind, spec->get_object(), at + ".spec.");
+    if (!draft) return false;
+    const Act act = act_of(*kind);
+    const access::Caller& caller = call.request().caller;
+    if (!access::allowed(caller, act, scope(act, draft->key.workspace))) {
+      call.refuse(api::kForbidden,
+                  fmt::format("{}: {} may not {}", at, caller.name, access::to_string(act)));
+      return false;
+    }
+    out.push_back({.draft = *std::move(draft)});
+  }
+  return true;
+}
+
+void Api::change(Call& call, std::vector<Wish> wishes, unsigned status_if_created) {
+  const auto done = parts_.catalog.change(wishes, call.who, call.flag("dryRun"));
+  if (!done) return call.refuse(done.error());
+  const Planned& first = done->front();
+  const auto snapshot = parts_.catalog.snapshot();
+  const Entry* entry = snapshot->find(first.key);
+  boost::json::object body;
+  if (entry && !call.flag("dryRun")) {
+    body = resource_json(*entry, nullptr);
+  } else {
+    body = planned_json(first);
+  }
+  call.answer(std::move(body), first.done == store::Done::kCreated ? status_if_created : 200);
 }
 
 }  // namespace tenon::control

@@ -1,20 +1,54 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
-#include "host/control/desk.h"
+#include "host/config/manifest.h"
+#include "host/control/call.h"
+#include "host/control/catalog.h"
+#include "host/lifecycle/dispatcher.h"
+#include "host/plugins/manifest.h"
 
 namespace tenon::control {
 
-// The paths under /v0. [any]
+// What resources are held against; replaced as a whole when the configuration is read again.
+struct Known {
+  std::vector<plugins::Manifest> plugins;
+  std::vector<PluginGrant> grants;
+};
+
+// The paths under /v0, as one table: routes(). [a desk's threads]
 class Api {
  public:
-  explicit Api(const lifecycle::Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  struct Parts {
+    Catalog& catalog;
+    store::Store& store;
+    const lifecycle::Dispatcher& dispatcher;
+    std::function<std::shared_ptr<const Known>()> known;
+    const config::Surroundings& surroundings;
+    std::string workspace;  // of calls that name none
+  };
+  explicit Api(Parts parts) : parts_(std::move(parts)) {}
 
-  void handle(const Request&, Reply&) const;
+  void handle(const Request&, std::shared_ptr<Reply>);
+  const Parts& parts() const { return parts_; }
+
+  // A resource of a request's body, which is its spec or has it under "spec"; nothing when it was
+  // refused.
+  std::optional<Wish> wish(Call&, Kind, const std::string& name, const std::string& environment);
+  // Of many: {"kind", "spec"} each; false when they were refused.
+  bool wishes(Call&, const boost::json::array&, std::vector<Wish>&);
+  void change(Call&, std::vector<Wish>, unsigned status_if_created);
 
  private:
-  const lifecycle::Dispatcher& dispatcher_;
+  std::optional<Draft> read(Call&, Kind, const boost::json::object& spec, std::string_view prefix);
+
+  const Parts parts_;
 };
+
+std::span<const Route> routes();
 
 }  // namespace tenon::control

@@ -39,6 +39,8 @@ class Control {
   std::shared_ptr<lifecycle::Flight> serve(lifecycle::Exchange& exchange, access::Caller caller) {
     return desk_.serve(exchange, std::move(caller));
   }
+  // On a thread that may block. [any]
+  void run(std::function<void()> what) { desk_.run(std::move(what)); }
   // Before what the functions use goes away.
   void close() { desk_.close(); }
 

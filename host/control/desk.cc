@@ -171,6 +171,10 @@ std::shared_ptr<lifecycle::Flight> Desk::serve(lifecycle::Exchange& exchange,
   return visit;
 }
 
+void Desk::run(std::function<void()> what) {
+  boost::asio::post(threads_, std::move(what));
+}
+
 void Desk::close() {
   threads_.stop();
   threads_.join();

@@ -52,6 +52,8 @@ class Desk {
 
   // [the exchange's loop]
   std::shared_ptr<lifecycle::Flight> serve(lifecycle::Exchange&, access::Caller);
+  // Does something else on its threads.
+  void run(std::function<void()> what);
   // No further call of the handler; waits for those that run.
   void close();
 

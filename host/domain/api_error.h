@@ -42,6 +42,8 @@ inline constexpr ApiError kVersionConflict{"VERSION_CONFLICT", 409, true};
 inline constexpr ApiError kManagedElsewhere{"MANAGED_ELSEWHERE", 409, false};
 inline constexpr ApiError kInUse{"IN_USE", 409, false};
 inline constexpr ApiError kUnprocessable{"UNPROCESSABLE", 422, false};
+inline constexpr ApiError kUnsupportedType{"UNSUPPORTED_MEDIA_TYPE", 415, false};
+inline constexpr ApiError kStoreFull{"STORE_FULL", 507, true};
 
 // A replica had the request, and …
 inline constexpr ApiError kReplicaDied{"REPLICA_DIED", 502, true};
@@ -55,7 +57,6 @@ inline constexpr ApiError kBadRequest{"BAD_REQUEST", 400, false};
 inline constexpr ApiError kRequestTimeout{"REQUEST_TIMEOUT", 408, true};
 inline constexpr ApiError kBodyTooLarge{"REQUEST_ENTITY_TOO_LARGE", 413, false};
 inline constexpr ApiError kUriTooLong{"URI_TOO_LONG", 414, false};
-inline constexpr ApiError kUnsupportedType{"UNSUPPORTED_MEDIA_TYPE", 415, false};
 inline constexpr ApiError kExpectation{"EXPECTATION_FAILED", 417, false};
 inline constexpr ApiError kHeadTooLarge{"REQUEST_HEADERS_TOO_LARGE", 431, false};
 inline constexpr ApiError kVersion{"HTTP_VERSION_NOT_SUPPORTED", 505, false};

@@ -58,15 +58,19 @@ inline constexpr std::string_view kAutoRuntime = "auto";
 // One deployment as an operator described it: checked, paths resolved, defaults filled in.
 struct DeploymentSpec {
   DeploymentKey key;
-  std::string runtime;               // plugin id, or "auto"
-  std::string model_path;            // absolute folder of a `file:` origin
-  std::vector<std::string> flavors;  // "cpu/x86"; empty means CPU
+  std::string runtime;                // plugin id, or "auto"
+  std::string model_path;             // absolute folder of a `file:` origin
+  std::vector<std::string> flavors;   // "cpu/x86"; empty means CPU
+  std::vector<std::string> policies;  // names; they narrow what the environment's allow
+  bool enabled = true;                // false: deactivated, its endpoint answers nobody
   Isolation isolation = Isolation::kWorker;
   Scale scale;
   DeploymentLimits limits;
-  std::vector<std::pair<std::string, std::string>> options;  // plugin's own, with its defaults
-  std::vector<GivenOption> given;  // "auto": instead, for the plugin that will be chosen
+  std::vector<GivenOption> given;  // the plugin's own options, as they were written
+  std::vector<std::pair<std::string, std::string>> options;  // … checked, with its defaults; filled
+                                                             // in for a replica's start only
   std::vector<std::pair<std::string, std::string>> environment;  // values for the worker
+  std::vector<std::string> secrets;  // names among them whose value is never shown
 
   bool operator==(const DeploymentSpec&) const = default;
 };

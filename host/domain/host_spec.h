@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "host/domain/deployment.h"
+#include "host/domain/draft.h"
 #include "host/domain/flavor_rule.h"
 
 namespace tenon {
@@ -50,6 +50,10 @@ struct HostSpec {
   std::string data;                      // absolute folder
   std::vector<std::string> plugins;      // absolute folders that hold plugins
   std::vector<std::string> model_roots;  // absolute folders where `file:` origins may point
+  std::string location;                  // the [[location]] that this host is; empty: none
+  std::vector<std::string> manifests;    // absolute files and folders of further resources
+  bool watch = false;                    // their changes are applied as they come
+  bool prune = false;                    // what left this file and those is removed
   unsigned loops = 0;                    // event loops; 0: one per CPU that the process may use
   HostLimits limits;
   LogFormat log_format = LogFormat::kText;
@@ -74,7 +78,7 @@ struct Config {
   HostSpec host;
   std::vector<PluginGrant> plugins;
   std::vector<FlavorRule> flavors;
-  std::vector<DeploymentSpec> deployments;
+  std::vector<Draft> resources;
   bool operator==(const Config&) const = default;
 };
 

@@ -14,8 +14,6 @@ std::string_view to_string(Kind kind) {
       return "environment";
     case Kind::kPolicy:
       return "policy";
-    case Kind::kModel:
-      return "model";
     case Kind::kDeployment:
       return "deployment";
   }

@@ -14,7 +14,6 @@ enum class Kind : std::uint8_t {
   kLocation,
   kEnvironment,
   kPolicy,
-  kModel,
   kDeployment,
 };
 std::string_view to_string(Kind);  // "deployment"
@@ -22,7 +21,7 @@ std::string_view to_string(Kind);  // "deployment"
 struct ResourceKey {
   Kind kind = Kind::kDeployment;
   std::string workspace;
-  std::string name;         // of a deployment: its model's
+  std::string name;         // of a deployment: its model's; a model is the deployments of its name
   std::string environment;  // of a deployment, else ""
 
   auto operator<=>(const ResourceKey&) const = default;

@@ -59,6 +59,15 @@ Result<milliseconds> parse_duration(std::string_view text) {
   return milliseconds(static_cast<milliseconds::rep>(*value));
 }
 
+std::string duration_text(milliseconds time) {
+  const auto count = time.count();
+  if (count == 0) return "0s";
+  if (count % 3'600'000 == 0) return fmt::format("{}h", count / 3'600'000);
+  if (count % 60'000 == 0) return fmt::format("{}m", count / 60'000);
+  if (count % 1'000 == 0) return fmt::format("{}s", count / 1'000);
+  return fmt::format("{}ms", count);
+}
+
 Result<std::uint64_t> parse_size(std::string_view text) {
   const auto value = quantity(text, kSizes);
   if (!value || *value > kLargest) {

@@ -27,6 +27,7 @@ ErrorAnswer error_answer(const lifecycle::Refusal& refusal) {
   answer.retry_after = refusal.retry_after;
   answer.load_done = refusal.load_done;
   answer.load_stage = refusal.load_stage;
+  answer.allow = refusal.allow;
   return answer;
 }
 

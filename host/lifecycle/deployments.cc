@@ -225,6 +225,13 @@ std::vector<DeploymentStatus> Deployments::status() const {
   return all;
 }
 
+std::optional<DeploymentStatus> Deployments::status_of(const DeploymentKey& key) const {
+  const std::shared_ptr<const Names> all = names();
+  const auto found = all->entries.find(name_of(key));
+  if (found == all->entries.end()) return std::nullopt;
+  return found->second.wanted->deployment().status();
+}
+
 void Deployments::for_each_replica(
     const std::function<void(const DeploymentKey&, const workers::Replica&)>& visit) const {
   const auto visit_all = [&](const Deployment& deployment) {

@@ -65,6 +65,7 @@ class Deployments final : public Dispatcher {
   std::shared_ptr<Flight> dispatch(const std::shared_ptr<Target>&, Exchange&) override;
   std::shared_ptr<Flight> ask(const std::shared_ptr<Target>&, Exchange&) override;
   std::vector<DeploymentStatus> status() const override;
+  std::optional<DeploymentStatus> status_of(const DeploymentKey&) const override;
 
   // Every ready replica with its deployment, for the scrape. [any]
   void for_each_replica(

@@ -26,6 +26,7 @@ struct Refusal {
   unsigned retry_after = 0;  // seconds; 0: no header
   double load_done = -1;     // 0…1 while a load is under way, else -1
   std::string load_stage;    // "map"
+  std::string allow = {};    // the methods that 405 answers with
 };
 
 // One request, implemented by the gateway. It lives on one event loop; all calls come there, never
@@ -144,6 +145,13 @@ class Dispatcher {
 
   // [any]
   virtual std::vector<DeploymentStatus> status() const = 0;
+  virtual std::optional<DeploymentStatus> status_of(const DeploymentKey& key) const {
+    std::vector<DeploymentStatus> all = status();
+    for (DeploymentStatus& each : all) {
+      if (each.key == key) return std::move(each);
+    }
+    return std::nullopt;
+  }
 };
 
 }  // namespace tenon::lifecycle

@@ -111,8 +111,7 @@ class Host:
         return Connection(self.port)
 
     def model(self, name="minilm"):
-        models = json.loads(self.connection().ask("/v0/models", method="GET"))["models"]
-        return next(m for m in models if m["model"] == name)
+        return json.loads(self.connection().ask(f"/v0/models/{name}", method="GET"))["status"]
 
     def until_gone(self, name="minilm"):
         while self.model(name)["replicas"]["ready"] or self.model(name)["replicas"]["starting"]:

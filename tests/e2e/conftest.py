@@ -78,7 +78,7 @@ class Host:
     def write(self, deployments):
         plugins = ", ".join(f'"{p}"' for p in self.plugins)
         self.config.write_text(
-            f'[host]\nlisten = ["127.0.0.1:{self.port}"]\ndata = "{self.data}"\n'
+            f'[host]\nlisten = ["127.0.0.1:{self.port}"]\ndata = "{self.data}"\nprune = true\n'
             f"plugins = [{plugins}]\n{self.head}\n{deployments}\n"
         )
 
@@ -108,10 +108,9 @@ class Host:
         return requests.post(self.endpoint(model) + path, **options)
 
     def status(self, model):
-        for entry in requests.get(self.url + "/v0/models", timeout=10).json()["models"]:
-            if entry["model"] == model:
-                return entry
-        raise AssertionError(f"no model {model} in /v0/models")
+        answer = requests.get(f"{self.url}/v0/models/{model}", timeout=10)
+        answer.raise_for_status()
+        return answer.json()["status"]
 
     def metrics(self):
         return requests.get(self.url + "/metrics", timeout=10).text

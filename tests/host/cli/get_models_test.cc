@@ -18,9 +18,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr const char* kBody =
-    R"({"models":[{"workspace":"default","model":"minilm","environment":"production",
-"runtime":"tei","state":"DEPLOYED","replicas":{"ready":1,"starting":2},"queued":3,
-"memoryBytes":95500000,"lastColdStart":{"totalMs":7.25},"lastError":null},{"model":"x\ny"}]})";
+    R"({"items":[{"metadata":{"workspace":"default","name":"minilm","environment":"production"},
+"status":{"runtime":"tei","state":"DEPLOYED","replicas":{"ready":1,"starting":2},"queued":3,
+"memoryBytes":95500000,"lastColdStart":{"totalMs":7.25},"lastError":null}},
+{"metadata":{"name":"x\ny"}}],"next":null})";
 
 // Answers one request with these bytes.
 class OneAnswer {
@@ -66,26 +67,36 @@ std::string answer(std::string_view body) {
 }
 
 TEST(GetModels, RowsSayWhatAPersonAsks) {
-  const auto rows = models_table(kBody);
-  ASSERT_TRUE(rows);
-  ASSERT_EQ(rows->size(), 3u);
-  EXPECT_THAT((*rows)[1], ElementsAre("default", "minilm", "production", "tei", "DEPLOYED",
-                                      "1 (+2)", "3", "95.5 MB", "7.2 ms", "-"));
+  Rows rows;
+  const auto next = add_models(kBody, rows);
+  ASSERT_TRUE(next);
+  EXPECT_FALSE(*next);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_THAT(rows[0], ElementsAre("default", "minilm", "production", "tei", "DEPLOYED", "1 (+2)",
+                                   "3", "95.5 MB", "7.2 ms", "-"));
   // What is missing is a dash, and nothing that a host says reaches the terminal as a control.
-  EXPECT_THAT((*rows)[2], ElementsAre("-", "x?y", "-", "-", "-", "0", "0", "0.0 MB", "-", "-"));
+  EXPECT_THAT(rows[1], ElementsAre("-", "x?y", "-", "-", "-", "0", "0", "0.0 MB", "-", "-"));
 }
 
 TEST(GetModels, LongErrorsAreCutAtALetter) {
-  const auto rows = models_table(R"({"models":[{"lastError":")" + std::string(59, 'a') + "éé\"}]}");
-  ASSERT_TRUE(rows);
-  EXPECT_EQ(rows->back().back(), std::string(59, 'a') + "…");
+  Rows rows;
+  ASSERT_TRUE(add_models(
+      R"({"items":[{"status":{"lastError":")" + std::string(59, 'a') + "éé\"}}]}", rows));
+  EXPECT_EQ(rows.back().back(), std::string(59, 'a') + "…");
 }
 
 TEST(GetModels, AnythingElseIsNoList) {
-  for (const char* body : {"", "{", "[]", "{}", R"({"models":1})", "<html>"}) {
-    EXPECT_FALSE(models_table(body)) << body;
+  Rows rows;
+  for (const char* body : {"", "{", "[]", "{}", R"({"items":1})", "<html>"}) {
+    EXPECT_FALSE(add_models(body, rows)) << body;
   }
-  EXPECT_TRUE(models_table(R"({"models":[1,null,{"replicas":-1,"memoryBytes":"x"}]})"));
+  EXPECT_TRUE(
+      add_models(R"({"items":[1,null,{"status":{"replicas":-1,"memoryBytes":"x"}}]})", rows));
+}
+
+TEST(GetModels, AsksForEveryPage) {
+  Rows rows;
+  EXPECT_EQ(*add_models(R"({"items":[],"next":"m@production"})", rows), "m@production");
 }
 
 TEST(GetModels, PrintsATableOrTheAnswer) {
@@ -94,7 +105,7 @@ TEST(GetModels, PrintsATableOrTheAnswer) {
   EXPECT_EQ(as_table.status, kOk) << as_table.err;
   EXPECT_THAT(as_table.out, HasSubstr("default    minilm  production   tei      DEPLOYED  1 (+2)"));
   table.join();
-  EXPECT_THAT(table.request, HasSubstr("GET /v0/models HTTP/1.1\r\n"));
+  EXPECT_THAT(table.request, HasSubstr("GET /v0/models?limit=1000 HTTP/1.1\r\n"));
   const Ran as_json = run({"--api", json.url() + "/", "-o", "json"});
   EXPECT_EQ(as_json.out, std::string(kBody) + "\n");
 }
@@ -103,11 +114,12 @@ TEST(GetModels, SaysWhichHostDidNotAnswer) {
   OneAnswer refusing("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"), garbage("hello\r\n\r\n");
   const Ran refused = run({"--api", refusing.url()});
   EXPECT_EQ(refused.status, kFailed);
-  EXPECT_EQ(refused.err, "tenon get models: " + refusing.url() + "/v0/models answered 503\n");
+  EXPECT_EQ(refused.err,
+            "tenon get models: " + refusing.url() + "/v0/models?limit=1000 answered 503\n");
   EXPECT_EQ(run({"--api", garbage.url()}).status, kFailed);
   const Ran nobody = run({"--api", "http://127.0.0.1:1"});
   EXPECT_EQ(nobody.status, kFailed);
-  EXPECT_THAT(nobody.err, HasSubstr("http://127.0.0.1:1/v0/models: "));
+  EXPECT_THAT(nobody.err, HasSubstr("http://127.0.0.1:1/v0/models"));
 }
 
 TEST(GetModels, RefusesBadUsage) {

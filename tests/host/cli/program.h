@@ -56,6 +56,7 @@ class Program {
     }
   }
 
+  pid_t pid() const { return pid_; }
   void signal(int number) const { ::kill(pid_, number); }
 
   // Waits for the end: the exit status, or minus the signal.

@@ -30,11 +30,12 @@ class Serve : public testing::Test {
            "\"\nruntime = \"echo\"\norigin = \"file:samples/echo\"\n";
   }
 
-  std::string write(const std::string& deployments, const std::string& listen = "127.0.0.1:0") {
+  std::string write(const std::string& deployments, const std::string& listen = "127.0.0.1:0",
+                    const std::string& data = "data") {
     const char* build = ::getenv("TENON_BUILD_DIR");
     const std::string path = folder_ / "host.toml";
     std::ofstream(path) << "[host]\nlisten = [\"" << listen << "\"]\ndata = \""
-                        << (folder_ / "data").string() << "\"\nplugins = [\""
+                        << (folder_ / data).string() << "\"\nprune = true\nplugins = [\""
                         << (build ? build : "build/release") << "/plugins/echo\"]\n"
                         << deployments;
     return path;
@@ -54,10 +55,10 @@ TEST_F(Serve, RefusesAFileWithMistakesAndStartsNothing) {
   host.line_with("nothing has this text");
   EXPECT_EQ(host.status(), kBadUsage);
   EXPECT_EQ(host.said(),
-            path + ":5:1: 'model' is missing in [[deployment]]\n" + path +
-                ":5:1: 'origin' is missing in [[deployment]]\n" + path +
-                ":6:1: unknown key 'modle' in [[deployment]]; did you mean 'model'?\n" + path +
-                ":7:11: there is no runtime 'ecco'; did you mean 'echo'?\n\n");
+            path + ":6:1: 'model' is missing in [[deployment]]\n" + path +
+                ":6:1: 'origin' is missing in [[deployment]]\n" + path +
+                ":7:1: unknown key 'modle' in [[deployment]]; did you mean 'model'?\n" + path +
+                ":8:11: there is no runtime 'ecco'; did you mean 'echo'?\n\n");
   EXPECT_FALSE(fs::exists(folder_ / "data"));
 }
 
@@ -78,8 +79,16 @@ TEST_F(Serve, BadUsage) {
 TEST_F(Serve, AnAddressInUseIsAFailure) {
   Program first({"serve", write("")});
   const std::string address = url_of(first).substr(std::string_view("http://").size());
-  Program second({"serve", write("", address)});
+  Program second({"serve", write("", address, "other")});
   EXPECT_NE(second.line_with(address), "");
+  EXPECT_EQ(second.status(), kFailed);
+}
+
+TEST_F(Serve, TwoHostsDoNotShareAStore) {
+  Program first({"serve", write(deployment("a"))});
+  url_of(first);
+  Program second({"serve", write(deployment("a"))});
+  EXPECT_NE(second.line_with("is in use by a host, process " + std::to_string(first.pid())), "");
   EXPECT_EQ(second.status(), kFailed);
 }
 

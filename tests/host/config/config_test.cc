@@ -13,7 +13,6 @@ namespace tenon::config {
 namespace {
 
 using testing::ElementsAre;
-using testing::Pair;
 
 constexpr const char* kEcho =
     "[[deployment]]\nmodel = 'echo'\nruntime = 'echo'\norigin = 'file:samples/echo'\n";
@@ -34,6 +33,10 @@ std::string problems_of(const std::string& text) {
   return config ? "" : config.error().text();
 }
 
+const DeploymentSpec& deployment(const Config& config, std::size_t index = 0) {
+  return std::get<DeploymentSpec>(config.resources.at(index).spec);
+}
+
 std::string file(const std::string& path) {
   std::ifstream in(path);
   EXPECT_TRUE(in) << path;
@@ -48,15 +51,16 @@ TEST(Config, TheSmallestFileHasAllDefaults) {
   EXPECT_EQ(config.host.data, "/work-folder/var/tenon");
   EXPECT_THAT(config.host.plugins, ElementsAre("/work-folder/plugins"));
   EXPECT_EQ(config.host.limits, HostLimits{});
-  ASSERT_EQ(config.deployments.size(), 1u);
-  const DeploymentSpec& spec = config.deployments[0];
+  ASSERT_EQ(config.resources.size(), 1u);
+  const DeploymentSpec& spec = deployment(config);
   EXPECT_EQ(to_string(spec.key), "default/echo@production");
   EXPECT_EQ(spec.runtime, "echo");
   EXPECT_EQ(spec.model_path, "/work-folder/samples/echo");
   EXPECT_EQ(spec.isolation, Isolation::kWorker);
   EXPECT_EQ(spec.scale, Scale{});
   EXPECT_EQ(spec.limits, DeploymentLimits{});
-  EXPECT_THAT(spec.options, ElementsAre(Pair("maxBatchTokens", "16384"), Pair("upper", "false")));
+  EXPECT_TRUE(spec.enabled);
+  EXPECT_THAT(spec.given, ElementsAre());
 }
 
 TEST(Config, EveryKeyArrives) {
@@ -154,13 +158,11 @@ A_B = "c"
                 .scale_down_delay = milliseconds(6000),
                 .stable_window = milliseconds(30'000)};
   spec.limits = {milliseconds(7000), 8, milliseconds(9000), milliseconds(7000), 2ULL << 30};
-  spec.options = {{"prefix", "x"},
-                  {"maxBatchTokens", "16384"},
-                  {"rate", "2"},
-                  {"upper", "false"},
-                  {"pooling", "cls"}};
+  spec.given = {{"prefix", ValueType::kString, "x"},
+                {"rate", ValueType::kInteger, "2"},
+                {"pooling", ValueType::kString, "cls"}};
   spec.environment = {{"A_B", "c"}};
-  want.deployments = {spec};
+  want.resources = {{{Kind::kDeployment, "team", "m", "development"}, {}, spec}};
   EXPECT_EQ(config, want);
 }
 
@@ -186,7 +188,7 @@ minReplicas = 2
       R"(f.toml:2:11: 'localhost:80' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
 f.toml:2:27: '127.0.0.1:99999' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
 f.toml:3:13: 'v0' is no workspace name: the host keeps /v0 for itself
-f.toml:4:1: unknown key 'port' in [host]; known keys: controlListen, corsOrigins, data, limits, listen, logs, loops, modelRoots, plugins, tls, workspace
+f.toml:4:1: unknown key 'port' in [host]; known keys: controlListen, corsOrigins, data, limits, listen, location, logs, loops, manifests, modelRoots, plugins, prune, tls, watch, workspace
 f.toml:5:12: 'plugin': there is no folder /work-folder/plugin
 f.toml:7:12: 'replicas' must be from 1 to 10000, found 0
 f.toml:8:10: 'memory' must be more than zero
@@ -223,12 +225,13 @@ INSTANTIATE_TEST_SUITE_P(
               "5:13: plugin 'echo' may not run inside the host: isolation = \"host\" needs "
               "hostIsolation = true in its [[plugin]] table"},
         Wrong{"flavors = ['cpu/x86', 'gpu/h100']",
-              "5:11: 'flavors' must be CPU or GPU flavors, never both"},
+              "5:23: 'flavors' must be CPU or GPU flavors, never both"},
         Wrong{"flavors = ['gpu/h100']",
-              "5:12: flavor 'gpu/h100': GPUs are not yet supported in this version"},
-        Wrong{"flavors = ['x86']", "5:12: there is no flavor 'x86'; known are cpu/x86"},
-        Wrong{"policies = []",
-              "5:1: 'policies' in [[deployment]] is not yet supported in this version"},
+              "5:12: runtime 'echo' does not run on flavor 'gpu/h100'; it runs on cpu"},
+        Wrong{"flavors = ['x86']",
+              "5:12: 'x86' is no flavor: expected \"cpu/NAME\" or \"gpu/NAME\", such as "
+              "\"cpu/x86\" or \"gpu/h100\""},
+        Wrong{"burst = {}", "5:1: 'burst' in [[deployment]] is not yet supported in this version"},
         Wrong{"[deployment.scale]\nmetric = 'load'",
               "6:10: 'metric' must be one of concurrency, rps, cpu, memory, found 'load'"},
         Wrong{"[deployment.scale]\nmetric = 'memory'",
@@ -277,8 +280,7 @@ INSTANTIATE_TEST_SUITE_P(
     OtherTables, WrongConfig,
     testing::Values(
         Wrong{"[[deployment]]\nmodel = 'echo'\nruntime = 'echo'\norigin = 'file:/models'",
-              "6:9: a second deployment of model 'echo' in environment 'production'; the first is "
-              "at line 1"},
+              "5:1: a second deployment default/echo@production; the first is at line 1"},
         Wrong{"[[deployment]]\nmodel = 'b'\nruntime = 'docker'\norigin = 'file:/models'\n"
               "isolation = 'host'",
               "9:13: plugin 'docker' must run in a worker: expected isolation = \"worker\""},
@@ -304,16 +306,7 @@ INSTANTIATE_TEST_SUITE_P(
               "it"},
         Wrong{"[host]\nlisten = []", "6:10: 'listen' names no address"},
         Wrong{"[host]\nlisten = ['127.0.0.1:1', '127.0.0.1:1']",
-              "6:26: '127.0.0.1:1' is listed twice"},
-        Wrong{"[host]\nlocation = 'here'",
-              "6:1: 'location' in [host] is not yet supported in this version"},
-        Wrong{
-            "[host.limits]\nreplicas = 1\n[[deployment]]\nmodel = 'b'\nruntime = 'echo'\n"
-            "origin = 'file:/models'\n[deployment.scale]\nminReplicas = 2\nmaxReplicas = 2",
-            "7:1: with this deployment 'minReplicas' add up to 2, but 'replicas' in [host.limits] "
-            "is 1"},
-        Wrong{"[[policy]]\nname = 'eu-only'",
-              "5:3: 'policy' is not yet supported in this version"}));
+              "6:26: '127.0.0.1:1' is listed twice"}));
 
 TEST(Config, AMistakeInAManifestIsTheOnlyOneSaidOfPlugins) {
   FakeSurroundings machine;
@@ -328,7 +321,7 @@ TEST(Config, AMistakeInAManifestIsTheOnlyOneSaidOfPlugins) {
 
 TEST(Config, OneModelMayStandInTwoEnvironments) {
   const Config config = read(std::string(kEcho) + kEcho + "environment = 'development'\n");
-  EXPECT_EQ(config.deployments.size(), 2u);
+  EXPECT_EQ(config.resources.size(), 2u);
 }
 
 TEST(Config, TheControlApiMayHaveAddressesAndSocketsOfItsOwn) {
@@ -353,11 +346,11 @@ TEST(Config, TheReferenceIsComplete) {
   defaults.file = config.file;
   defaults.host.loops = 2;                       // the exceptions that the
   defaults.host.limits.memory = 12'000'000'000;  // reference itself marks
-  defaults.deployments[0].limits.memory = 2ULL << 30;
+  std::get<DeploymentSpec>(defaults.resources[0].spec).limits.memory = 2ULL << 30;
   defaults.host.control_listen = {{"127.0.0.1", 8081}};
   defaults.host.tls = {"/work-folder/var/tls/cert.pem", "/work-folder/var/tls/key.pem"};
   defaults.plugins = config.plugins;
-  defaults.deployments[0].flavors = {"cpu/x86"};
+  std::get<DeploymentSpec>(defaults.resources[0].spec).flavors = {"cpu/x86"};
   defaults.flavors = {{"NVIDIA H100*", 70'000'000'000, 90'000'000'000, {FlavorType::kGpu, "h100"}}};
   EXPECT_EQ(config, defaults);
 
@@ -389,7 +382,7 @@ TEST(Config, TheExamplesLoad) {
   for (const char* path : {"configs/quickstart.toml", "configs/echo.toml"}) {
     const auto config = read_config(file(path), path, machine);
     ASSERT_TRUE(config) << config.error().text();
-    EXPECT_EQ(config->deployments.size(), 1u);
+    EXPECT_EQ(config->resources.size(), 1u);
     EXPECT_THAT(machine.scanned, ElementsAre("/work-folder/build/release/plugins"));
   }
 }

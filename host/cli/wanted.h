@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "host/control/api.h"
+#include "host/control/snapshot.h"
+#include "host/lifecycle/deployments.h"
+
+namespace tenon::cli {
+
+// What the life cycle is to make real of these resources, on a host at this [[location]] ("":
+// none). A deployment that cannot run here is left out, and the log says why.
+std::vector<lifecycle::Wanted> wanted(const control::Snapshot&, const control::Known&,
+                                      const std::string& location);
+
+}  // namespace tenon::cli

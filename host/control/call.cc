@@ -1,0 +1,126 @@
+#include "host/control/call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <boost/url/decode_view.hpp>
+#include <boost/url/params_encoded_view.hpp>
+#include <boost/url/parse_query.hpp>
+#include <charconv>
+
+#include "host/config/json_nodes.h"
+#include "host/domain/nearest.h"
+
+namespace tenon::control {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+std::optional<std::int64_t> to_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool is_json(std::string_view content_type) {
+  return content_type.substr(0, content_type.find(';')) == kJson;
+}
+
+}  // namespace
+
+bool Call::read_query() {
+  const auto parsed = boost::urls::parse_query(request_.query);
+  if (!parsed) {
+    refuse(api::kBadRequest, "the query cannot be read: expected name=value&…");
+    return false;
+  }
+  for (const auto& param : *parsed) {
+    std::string name(boost::urls::decode_view(param.key).begin(),
+                     boost::urls::decode_view(param.key).end());
+    std::string value(boost::urls::decode_view(param.value).begin(),
+                      boost::urls::decode_view(param.value).end());
+    const auto known = std::ranges::find(route_.query, name, &Param::name);
+    if (known == route_.query.end()) {
+      std::vector<std::string_view> names;
+      for (const Param& each : route_.query) names.push_back(each.name);
+      refuse(api::kBadRequest, fmt::format("query: there is no parameter '{}' here{}", name,
+                                           did_you_mean(name, names)));
+      return false;
+    }
+    std::string_view wanted;
+    if (known->type == Param::Type::kInteger && to_integer(value).value_or(-1) < 0) {
+      wanted = "an integer of at least 0";
+    } else if (known->type == Param::Type::kBoolean && value != "true" && value != "false") {
+      wanted = "true or false";
+    }
+    if (!wanted.empty()) {
+      refuse(api::kBadRequest,
+             fmt::format("query: '{}' must be {}, found '{}'", name, wanted, value));
+      return false;
+    }
+    if (!query_.emplace(std::move(name), std::move(value)).second) {
+      refuse(api::kBadRequest, fmt::format("query: '{}' is given twice", known->name));
+      return false;
+    }
+  }
+  for (const Param& param : route_.query) {
+    if (!param.required || query_.contains(param.name)) continue;
+    refuse(api::kBadRequest, fmt::format("query: '{}' is missing: {}", param.name, param.help));
+    return false;
+  }
+  return true;
+}
+
+bool Call::read_body() {
+  if (route_.body.empty()) return true;
+  if (!is_json(request_.header("content-type"))) {
+    refuse(api::kUnsupportedType,
+           fmt::format("the body must be JSON, with content-type: {}", kJson));
+    return false;
+  }
+  auto object = config::parse_json_object(request_.body);
+  if (!object) {
+    refuse(api::kBadRequest, "the body is " + object.error().message);
+    return false;
+  }
+  body_ = *std::move(object);
+  return true;
+}
+
+std::optional<std::string> Call::text(std::string_view param) const {
+  const auto found = query_.find(param);
+  return found == query_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::int64_t Call::integer(std::string_view param, std::int64_t otherwise) const {
+  const auto found = query_.find(param);
+  return found == query_.end() ? otherwise : to_integer(found->second).value_or(otherwise);
+}
+
+bool Call::flag(std::string_view param) const {
+  const auto found = query_.find(param);
+  return found != query_.end() && found->second == "true";
+}
+
+void Call::answer(boost::json::value value, unsigned status) {
+  reply_->whole(status, kJson, boost::json::serialize(value));
+}
+
+void Call::refuse(const ApiError& error, std::string message) {
+  reply_->refuse(refusal(error, std::move(message)));
+}
+
+// The first decides the status; all are told.
+void Call::refuse(const std::vector<Refused>& all) {
+  std::string message;
+  for (const Refused& each : all) message += (message.empty() ? "" : "\n") + each.message;
+  refuse(all.front().code, std::move(message));
+}
+
+void Call::refuse(const Error& error) {
+  refuse(api_error_of(error.code), error.message);
+}
+
+}  // namespace tenon::control

@@ -1,0 +1,164 @@
+#include "host/control/catalog.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+
+#include "host/config/manifest.h"
+
+namespace tenon::control {
+namespace {
+
+constexpr std::size_t kPageSize = 10'000;
+
+std::string document_of(const Draft& draft) {
+  return boost::json::serialize(config::spec_json(draft, false));
+}
+
+// What makes a revision of a deployment: all but what it is called and whether it is on.
+std::string revision_document(const Draft& draft) {
+  Draft revision{draft.key, {}, draft.spec};
+  std::get<DeploymentSpec>(revision.spec).enabled = true;
+  return document_of(revision);
+}
+
+DeploymentKey deployment_key(const ResourceKey& key) {
+  return {key.workspace, key.name, key.environment};
+}
+
+Refused store_refused(const store::ApplyError& error) {
+  const ApiError& code = error.conflict                   ? api::kVersionConflict
+                         : error.code == Code::kExhausted ? api::kStoreFull
+                                                          : api::kInternal;
+  return {0, code, error.message};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog>> Catalog::open(store::Store& store, std::string workspace,
+                                               Ground ground, Clock clock) {
+  std::unique_ptr<Catalog> catalog(new Catalog(store, std::move(ground), std::move(clock)));
+  if (auto loaded = catalog->load(); !loaded) return std::unexpected(loaded.error());
+  const ResourceKey key{Kind::kWorkspace, "", workspace, ""};
+  if (!catalog->snapshot()->find(key)) {
+    const Wish wish{.draft = {key, {}, Workspace{workspace}}};
+    const Who host{"host", "api", true, false};
+    const auto made = catalog->change({&wish, 1}, host);
+    if (!made) return fail(Code::kInternal, made.error().front().message);
+  }
+  return catalog;
+}
+
+Result<void> Catalog::load() {
+  auto snapshot = std::make_shared<Snapshot>();
+  const auto revisions = store_.newest_revisions();
+  if (!revisions) return std::unexpected(revisions.error());
+  for (const Kind kind :
+       {Kind::kWorkspace, Kind::kLocation, Kind::kEnvironment, Kind::kPolicy, Kind::kDeployment}) {
+    store::ListQuery query;
+    query.kind = kind;
+    query.limit = kPageSize;
+    for (bool more = true; more;) {
+      auto page = store_.list(query);
+      if (!page) return std::unexpected(page.error());
+      for (Resource& resource : page->items) {
+        auto draft = config::draft_of(resource);
+        if (!draft) return std::unexpected(draft.error());
+        query.after = resource.key;
+        const auto revision = revisions->find(deployment_key(resource.key));
+        auto entry = std::make_shared<Entry>();
+        entry->draft = *std::move(draft);
+        entry->revision =
+            kind == Kind::kDeployment && revision != revisions->end() ? revision->second : 0;
+        entry->resource = std::move(resource);
+        snapshot->entries.emplace_hint(snapshot->entries.end(), entry->resource.key,
+                                       std::move(entry));
+      }
+      snapshot->version = page->version;
+      more = page->more;
+    }
+  }
+  snapshot_ = std::move(snapshot);
+  return {};
+}
+
+std::shared_ptr<const Snapshot> Catalog::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return snapshot_;
+}
+
+void Catalog::listen(Listener listener) {
+  const std::lock_guard lock(changing_);
+  listeners_.push_back(std::move(listener));
+}
+
+std::expected<std::vector<Planned>, std::vector<Refused>> Catalog::change(
+    std::span<const Wish> wishes, const Who& who, bool dry) {
+  const std::lock_guard lock(changing_);
+  const std::shared_ptr<const Snapshot> now = snapshot();
+  auto planned = plan(*now, wishes, who, ground_);
+  if (!planned) return std::unexpected(std::move(planned.error()));
+  if (dry || planned->writes.empty()) return std::move(planned->outcomes);
+  auto next = write(*planned, who, *now);
+  if (!next) return std::unexpected(std::vector{std::move(next.error())});
+  {
+    const std::lock_guard reading(mutex_);
+    snapshot_ = *std::move(next);
+  }
+  for (const Listener& listener : listeners_) listener(snapshot());
+  return std::move(planned->outcomes);
+}
+
+std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& plan, const Who& who,
+                                                                 const Snapshot& now) {
+  const auto at = clock_();
+  std::vector<store::Change> changes;
+  changes.reserve(plan.writes.size());
+  for (const Wish& wish : plan.writes) {
+    const Entry* entry = now.find(wish.draft.key);
+    store::Change& change = changes.emplace_back();
+    change.key = wish.draft.key;
+    change.expected = entry ? entry->resource.version : 0;
+    if (wish.remove) {
+      change.verb = store::Change::Verb::kRemove;
+      continue;
+    }
+    change.document = document_of(wish.draft);
+    change.managed_by = who.managed_by;
+    if (change.key.kind != Kind::kDeployment) continue;
+    std::string revision = revision_document(wish.draft);
+    if (!entry || revision_document(entry->draft) != revision) {
+      change.revision = std::move(revision);
+    }
+  }
+  const auto done = store_.apply(changes, {who.name, at});
+  if (!done) return std::unexpected(store_refused(done.error()));
+
+  auto next = std::make_shared<Snapshot>(now);
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const ResourceKey& key = changes[i].key;
+    const Entry* before = now.find(key);
+    next->version = std::max(next->version, (*done)[i].version);
+    if (plan.writes[i].remove) {
+      next->entries.erase(key);
+      continue;
+    }
+    auto entry = std::make_shared<Entry>();
+    entry->draft = plan.writes[i].draft;
+    entry->resource = {.key = key,
+                       .version = (*done)[i].version,
+                       .managed_by = who.managed_by,
+                       .created_by = before ? before->resource.created_by : who.name,
+                       .updated_by = who.name,
+                       .created_at = before ? before->resource.created_at : at,
+                       .updated_at = at,
+                       .document = std::move(changes[i].document)};
+    entry->revision = (*done)[i].revision != 0 ? (*done)[i].revision
+                      : before                 ? before->revision
+                                               : 0;
+    next->entries[key] = std::move(entry);
+  }
+  return next;
+}
+
+}  // namespace tenon::control

@@ -1,0 +1,94 @@
+#include "host/control/openapi.h"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <cctype>
+#include <string>
+
+#include "host/control/schemas.h"
+
+namespace tenon::control {
+namespace {
+
+namespace json = boost::json;
+
+json::object content(std::string_view schema) {
+  return {{"application/json",
+           {{"schema", {{"$ref", "#/components/schemas/" + std::string(schema)}}}}}};
+}
+
+std::string_view type_of(Param::Type type) {
+  switch (type) {
+    case Param::Type::kInteger:
+      return "integer";
+    case Param::Type::kBoolean:
+      return "boolean";
+    case Param::Type::kString:
+    case Param::Type::kTime:
+      break;
+  }
+  return "string";
+}
+
+json::array parameters(const Route& route) {
+  json::array out;
+  std::string_view rest = route.path;
+  for (auto open = rest.find('{'); open != rest.npos; open = rest.find('{')) {
+    rest.remove_prefix(open + 1);
+    const std::string_view name = rest.substr(0, rest.find('}'));
+    out.push_back(json::object{
+        {"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
+  }
+  for (const Param& param : route.query) {
+    json::object schema{{"type", type_of(param.type)}};
+    if (param.type == Param::Type::kInteger) schema["minimum"] = 0;
+    out.push_back(json::object{{"name", param.name},
+                               {"in", "query"},
+                               {"required", param.required},
+                               {"description", param.help},
+                               {"schema", std::move(schema)}});
+  }
+  return out;
+}
+
+json::object operation(const Route& route) {
+  json::object out{{"operationId", route.id}, {"summary", route.help}};
+  out["x-tenon-act"] = access::to_string(route.act);
+  if (auto all = parameters(route); !all.empty()) out["parameters"] = std::move(all);
+  if (!route.body.empty()) {
+    out["requestBody"] = {{"required", true}, {"content", content(route.body)}};
+  }
+  json::object responses{
+      {std::to_string(route.status), {{"description", "done"}, {"content", content(route.answer)}}},
+      {"default", {{"description", "why not"}, {"content", content("Error")}}}};
+  if (route.status == 200 && route.method == "PUT") {
+    responses["201"] = {{"description", "created"}, {"content", content(route.answer)}};
+  }
+  out["responses"] = std::move(responses);
+  return out;
+}
+
+std::string lower(std::string_view method) {
+  std::string out(method);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+}  // namespace
+
+json::object openapi_json(std::span<const Route> routes) {
+  json::object paths;
+  for (const Route& route : routes) {
+    json::value& path = paths[route.path];
+    if (path.is_null()) path = json::object();
+    path.get_object()[lower(route.method)] = operation(route);
+  }
+  return {
+      {"openapi", "3.1.0"},
+      {"info",
+       {{"title", "Tenon"}, {"version", "0"}, {"description", "The control API of a Tenon host."}}},
+      {"paths", std::move(paths)},
+      {"components", {{"schemas", schemas()}}}};
+}
+
+}  // namespace tenon::control

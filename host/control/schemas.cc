@@ -1,0 +1,188 @@
+#include "host/control/schemas.h"
+
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <string>
+#include <string_view>
+
+namespace tenon::control {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kParts = R"json({
+  "Name": {"type": "string", "minLength": 1, "maxLength": 63,
+           "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},
+  "Code": {"type": "string", "minLength": 1, "maxLength": 63,
+           "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},
+  "Duration": {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["30s"]},
+  "Labels": {"type": "object", "additionalProperties": {"type": "string"}},
+  "Metadata": {
+    "type": "object",
+    "properties": {
+      "workspace": {"type": "string"}, "name": {"type": "string"},
+      "environment": {"type": "string"},
+      "version": {"type": "integer", "minimum": 0,
+                  "description": "given with a change, it must still be the resource's"},
+      "revision": {"type": "integer"}, "managedBy": {"type": "string"},
+      "createdAt": {"type": "string"}, "createdBy": {"type": "string"},
+      "updatedAt": {"type": "string"}, "updatedBy": {"type": "string"}
+    }
+  },
+  "WorkspaceSpec": {
+    "type": "object", "additionalProperties": false, "required": ["name"],
+    "properties": {
+      "name": {"$ref": "#/components/schemas/Name"},
+      "displayName": {"type": "string"}, "labels": {"$ref": "#/components/schemas/Labels"}
+    }
+  },
+  "LocationSpec": {
+    "type": "object", "additionalProperties": false, "required": ["name", "country", "continent"],
+    "properties": {
+      "name": {"$ref": "#/components/schemas/Code"},
+      "country": {"$ref": "#/components/schemas/Code"},
+      "continent": {"$ref": "#/components/schemas/Code"},
+      "displayName": {"type": "string"}, "labels": {"$ref": "#/components/schemas/Labels"}
+    }
+  },
+  "EnvironmentSpec": {
+    "type": "object", "additionalProperties": false, "required": ["name"],
+    "properties": {
+      "name": {"$ref": "#/components/schemas/Name"},
+      "workspace": {"$ref": "#/components/schemas/Name"},
+      "policies": {"type": "array", "items": {"$ref": "#/components/schemas/Name"}},
+      "displayName": {"type": "string"}, "labels": {"$ref": "#/components/schemas/Labels"}
+    }
+  },
+  "MaxTokens": {
+    "type": "object", "additionalProperties": false, "required": ["granularity"],
+    "properties": {
+      "granularity": {"enum": ["minute", "hour", "day", "month"]},
+      "step": {"type": "integer", "minimum": 1, "maximum": 1000},
+      "input": {"type": "integer", "minimum": 0}, "output": {"type": "integer", "minimum": 0},
+      "total": {"type": "integer", "minimum": 0}
+    }
+  },
+  "PolicySpec": {
+    "type": "object", "additionalProperties": false, "required": ["name", "type"],
+    "properties": {
+      "name": {"$ref": "#/components/schemas/Name"},
+      "workspace": {"$ref": "#/components/schemas/Name"},
+      "type": {"enum": ["location", "flavor", "maxToken"]},
+      "locations": {"type": "array", "minItems": 1, "items": {
+        "type": "string", "pattern": "^(location|country|continent)/[A-Za-z0-9]+$",
+        "examples": ["continent/eu"]}},
+      "flavors": {"type": "array", "minItems": 1, "items": {
+        "type": "string", "pattern": "^(cpu|gpu)/[A-Za-z0-9]+$", "examples": ["gpu/t4"]}},
+      "maxTokens": {"$ref": "#/components/schemas/MaxTokens"},
+      "displayName": {"type": "string"}, "labels": {"$ref": "#/components/schemas/Labels"}
+    }
+  },
+  "DeploymentSpec": {
+    "type": "object", "additionalProperties": false, "required": ["model", "runtime", "origin"],
+    "properties": {
+      "model": {"$ref": "#/components/schemas/Name"},
+      "workspace": {"$ref": "#/components/schemas/Name"},
+      "environment": {"$ref": "#/components/schemas/Name"},
+      "runtime": {"type": "string", "description": "a plugin's id, or auto"},
+      "origin": {"type": "string", "examples": ["file:models/all-MiniLM-L6-v2"]},
+      "enabled": {"type": "boolean"},
+      "flavors": {"type": "array", "items": {"type": "string"}},
+      "policies": {"type": "array", "items": {"$ref": "#/components/schemas/Name"}},
+      "isolation": {"enum": ["worker", "host"]},
+      "scale": {"type": "object"}, "limits": {"type": "object"},
+      "env": {"type": "object"}, "options": {"type": "object"},
+      "displayName": {"type": "string"}, "labels": {"$ref": "#/components/schemas/Labels"}
+    }
+  },
+  "Change": {
+    "type": "object", "description": "what a change did, or with dryRun would do",
+    "properties": {
+      "kind": {"type": "string"}, "workspace": {"type": "string"}, "name": {"type": "string"},
+      "environment": {"type": "string"},
+      "result": {"enum": ["created", "configured", "unchanged", "deleted"]},
+      "before": {"type": ["object", "null"]}, "after": {"type": ["object", "null"]}
+    }
+  },
+  "Results": {
+    "type": "object",
+    "properties": {"results": {"type": "array", "items": {"$ref": "#/components/schemas/Change"}}}
+  },
+  "Apply": {
+    "type": "object", "additionalProperties": false, "required": ["resources"],
+    "properties": {
+      "source": {"type": "string", "description": "the file that they come from"},
+      "resources": {"type": "array", "items": {
+        "type": "object", "additionalProperties": false, "required": ["kind", "spec"],
+        "properties": {
+          "kind": {"enum": ["workspace", "location", "environment", "policy", "deployment"]},
+          "spec": {"type": "object"}}}}
+    }
+  },
+  "Rollback": {
+    "type": "object", "additionalProperties": false, "required": ["revision"],
+    "properties": {"revision": {"type": "integer", "minimum": 1}}
+  },
+  "Release": {
+    "type": "object", "additionalProperties": false, "required": ["from", "to"],
+    "properties": {
+      "from": {"$ref": "#/components/schemas/Name"}, "to": {"$ref": "#/components/schemas/Name"},
+      "policies": {"type": "boolean", "description": "take the origin's policies along"}
+    }
+  },
+  "Configuration": {
+    "type": "object",
+    "properties": {"continents": {"type": "array"}, "countries": {"type": "array"},
+                   "locations": {"type": "array"}}
+  },
+  "OpenApi": {"type": "object"},
+  "Error": {
+    "type": "object", "required": ["error"],
+    "properties": {"error": {
+      "type": "object", "required": ["code", "message", "status", "retryable"],
+      "properties": {
+        "code": {"type": "string"}, "message": {"type": "string"}, "status": {"type": "integer"},
+        "retryable": {"type": "boolean"}, "origin": {"type": "string"},
+        "timestamp": {"type": "string"}, "requestId": {"type": "string"}}}}
+  }
+})json";
+
+json::object reference(std::string_view name) {
+  return {{"$ref", "#/components/schemas/" + std::string(name)}};
+}
+
+json::object list_of(json::object items) {
+  return {{"type", "object"},
+          {"properties",
+           {{"items", {{"type", "array"}, {"items", std::move(items)}}},
+            {"next", {{"type", json::array{"string", "null"}}}}}}};
+}
+
+// A resource is sent as its spec alone or as it was read; what is read only is passed over then.
+json::object resource(std::string_view kind) {
+  return {{"type", "object"},
+          {"required", json::array{"spec"}},
+          {"properties",
+           {{"kind", {{"type", "string"}}},
+            {"metadata", reference("Metadata")},
+            {"spec", reference(std::string(kind) + "Spec")},
+            {"status", {{"type", "object"}}}}}};
+}
+
+}  // namespace
+
+json::object schemas() {
+  json::object out = json::parse(kParts).get_object();
+  for (const auto* name : {"Workspace", "Location", "Environment", "Policy", "Deployment"}) {
+    const std::string kind = name;
+    out[kind] = resource(kind);
+    out[kind + "List"] = list_of(reference(kind));
+  }
+  for (const std::string_view name : {"Revision", "Event", "Plugin", "Audit"}) {
+    out[std::string(name) + "List"] = list_of({{"type", "object"}});
+  }
+  return out;
+}
+
+}  // namespace tenon::control

@@ -1,0 +1,215 @@
+#include "host/control/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tenon::control {
+namespace {
+
+using store::Done;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Draft workspace(std::string name) {
+  return {{Kind::kWorkspace, "", name, ""}, {}, Workspace{name}};
+}
+Draft environment(std::string name, std::vector<std::string> policies = {}) {
+  return {{Kind::kEnvironment, "w", name, ""}, {}, Environment{name, std::move(policies)}};
+}
+Draft location(std::string name, std::string country, std::string continent) {
+  return {{Kind::kLocation, "", name, ""}, {}, Location{name, country, continent}};
+}
+Draft places(std::string name, std::vector<std::string> allowed) {
+  Policy policy;
+  policy.name = name;
+  for (const std::string& text : allowed) policy.locations.push_back(*parse_location_ref(text));
+  return {{Kind::kPolicy, "w", name, ""}, {}, policy};
+}
+Draft deployment(std::string model, std::string environment = "production",
+                 std::vector<std::string> policies = {}) {
+  DeploymentSpec spec;
+  spec.key = {"w", model, environment};
+  spec.runtime = "echo";
+  spec.model_path = "/models/" + model;
+  spec.policies = std::move(policies);
+  return {{Kind::kDeployment, "w", model, environment}, {}, spec};
+}
+
+class PlanTest : public ::testing::Test {
+ protected:
+  void have(Draft draft, std::string managed_by = "api") {
+    Resource resource;
+    resource.key = draft.key;
+    resource.version = ++now_.version;
+    resource.managed_by = std::move(managed_by);
+    const ResourceKey key = draft.key;
+    now_.entries[key] = std::make_shared<Entry>(Entry{resource, std::move(draft), 1});
+  }
+  void have_workspace() {
+    have(workspace("w"));
+    have(environment("production"));
+    have(environment("development"));
+  }
+
+  std::vector<Done> done(const std::vector<Wish>& wishes) {
+    const auto planned = plan(now_, wishes, who_, ground_);
+    if (!planned) {
+      for (const Refused& refused : planned.error()) ADD_FAILURE() << refused.message;
+      return {};
+    }
+    std::vector<Done> out;
+    for (const Planned& each : planned->outcomes) out.push_back(each.done);
+    return out;
+  }
+  // The code and message of the first refusal.
+  std::string refused(const std::vector<Wish>& wishes) {
+    const auto planned = plan(now_, wishes, who_, ground_);
+    if (planned) return "not refused";
+    return std::string(planned.error().front().code.code) + ": " + planned.error().front().message;
+  }
+
+  Snapshot now_;
+  Who who_{"key ci", "api", true, false};
+  Ground ground_;
+};
+
+TEST_F(PlanTest, SaysWhatEachWishWouldDo) {
+  have_workspace();
+  have(deployment("a"));
+  have(deployment("b"));
+  Draft changed = deployment("b");
+  std::get<DeploymentSpec>(changed.spec).scale.max_replicas = 5;
+  EXPECT_THAT(done({{.draft = deployment("a")},
+                    {.draft = changed},
+                    {.draft = deployment("c")},
+                    {.draft = environment("staging")}}),
+              ElementsAre(Done::kUnchanged, Done::kConfigured, Done::kCreated, Done::kCreated));
+}
+
+TEST_F(PlanTest, ANewWorkspaceHasItsTwoEnvironments) {
+  const std::vector<Wish> wishes = {{.draft = workspace("w")}, {.draft = deployment("a")}};
+  const auto planned = plan(now_, wishes, who_, ground_);
+  ASSERT_TRUE(planned);
+  std::vector<std::string> written;
+  for (const Wish& wish : planned->writes) written.push_back(to_string(wish.draft.key));
+  EXPECT_THAT(written, ElementsAre("workspace w", "deployment w/a@production",
+                                   "environment w/production", "environment w/development"));
+}
+
+TEST_F(PlanTest, AllOrNothing) {
+  have_workspace();
+  const std::vector<Wish> wishes = {{.draft = deployment("a")},
+                                    {.draft = deployment("b", "nowhere")},
+                                    {.draft = deployment("c", "production", {"missing"})}};
+  const auto planned = plan(now_, wishes, who_, ground_);
+  ASSERT_FALSE(planned);
+  ASSERT_EQ(planned.error().size(), 2u);
+  EXPECT_EQ(planned.error()[0].wish, 1u);
+  EXPECT_THAT(planned.error()[0].message,
+              HasSubstr("there is no environment 'nowhere' in workspace 'w'; it has development, "
+                        "production"));
+  EXPECT_THAT(planned.error()[1].message, HasSubstr("there is no policy 'missing'"));
+}
+
+TEST_F(PlanTest, VersionsAreHeldTo) {
+  have_workspace();
+  have(deployment("a"));
+  EXPECT_THAT(refused({{.draft = deployment("a"), .version = 9}}),
+              HasSubstr("VERSION_CONFLICT: deployment w/a@production has version 4, the request is "
+                        "for version 9"));
+  EXPECT_THAT(refused({{.draft = deployment("b"), .version = 9}}), HasSubstr("does not exist"));
+  EXPECT_THAT(refused({{.draft = deployment("a"), .version = 0}}), HasSubstr("VERSION_CONFLICT"));
+  EXPECT_THAT(done({{.draft = deployment("a"), .version = 4}}), ElementsAre(Done::kUnchanged));
+}
+
+TEST_F(PlanTest, AFilesResourceIsChangedInItsFileOrByForce) {
+  have_workspace();
+  have(deployment("a"), "file:/etc/fleet.toml");
+  Draft changed = deployment("a");
+  std::get<DeploymentSpec>(changed.spec).scale.max_replicas = 5;
+  EXPECT_THAT(refused({{.draft = changed}}),
+              HasSubstr("MANAGED_ELSEWHERE: deployment w/a@production is managed by "
+                        "file:/etc/fleet.toml"));
+  EXPECT_THAT(refused({{.draft = deployment("a"), .remove = true}}),
+              HasSubstr("MANAGED_ELSEWHERE"));
+  who_.force = true;
+  EXPECT_THAT(done({{.draft = changed}}), ElementsAre(Done::kConfigured));
+}
+
+TEST_F(PlanTest, AnEmptyIntersectionIsRefusedWithBothSets) {
+  have_workspace();
+  have(location("paris-1", "fr", "eu"));
+  have(location("portland", "us", "na"));
+  have(places("eu", {"continent/eu"}));
+  have(places("us", {"country/us"}));
+  have(environment("production", {"eu"}));
+  EXPECT_THAT(done({{.draft = deployment("a")}}), ElementsAre(Done::kCreated));
+  const std::string why = refused({{.draft = deployment("b", "production", {"us"})}});
+  EXPECT_THAT(why, HasSubstr("POLICY_VIOLATION"));
+  EXPECT_THAT(why, HasSubstr("continent/eu"));
+  EXPECT_THAT(why, HasSubstr("country/us"));
+}
+
+TEST_F(PlanTest, AChangeOfAnEnvironmentIsHeldAgainstItsDeployments) {
+  have_workspace();
+  have(location("paris-1", "fr", "eu"));
+  have(location("portland", "us", "na"));
+  have(places("eu", {"continent/eu"}));
+  have(places("us", {"country/us"}));
+  have(deployment("a", "production", {"us"}));
+  EXPECT_THAT(refused({{.draft = environment("production", {"eu"})}}),
+              HasSubstr("deployment w/a@production"));
+  EXPECT_THAT(done({{.draft = environment("production", {"eu", "us"})}}),
+              ElementsAre(Done::kConfigured));
+  EXPECT_THAT(refused({{.draft = places("us", {"continent/eu"})},
+                       {.draft = environment("production", {"us"})},
+                       {.draft = location("portland", "us", "na"), .remove = true},
+                       {.draft = location("paris-1", "fr", "eu"), .remove = true}}),
+              HasSubstr("POLICY_VIOLATION"));
+}
+
+TEST_F(PlanTest, WhatIsInUseStays) {
+  have_workspace();
+  have(environment("staging"));
+  have(places("eu", {"continent/eu"}));
+  have(location("paris-1", "fr", "eu"));
+  have(environment("production", {"eu"}));
+  have(deployment("a", "staging"));
+  EXPECT_THAT(refused({{.draft = places("eu", {"continent/eu"}), .remove = true}}),
+              HasSubstr("IN_USE: policy w/eu is still used by environment w/production"));
+  EXPECT_THAT(refused({{.draft = environment("staging"), .remove = true}}),
+              HasSubstr("still holds deployment w/a@staging"));
+  EXPECT_THAT(refused({{.draft = environment("development"), .remove = true}}),
+              HasSubstr("every workspace has production and development"));
+  EXPECT_THAT(refused({{.draft = workspace("w"), .remove = true}}), HasSubstr("still holds"));
+  EXPECT_THAT(done({{.draft = deployment("a", "staging"), .remove = true},
+                    {.draft = environment("staging"), .remove = true}}),
+              ElementsAre(Done::kDeleted, Done::kDeleted));
+}
+
+TEST_F(PlanTest, OnlyTheTrustedReachTheHost) {
+  have_workspace();
+  ground_.model_roots = {"/models"};
+  who_.trusted = false;
+  EXPECT_THAT(done({{.draft = deployment("a")}}), ElementsAre(Done::kCreated));
+  Draft outside = deployment("b");
+  std::get<DeploymentSpec>(outside.spec).model_path = "/models-too/b";
+  EXPECT_THAT(refused({{.draft = outside}}), HasSubstr("FORBIDDEN: origin: /models-too/b"));
+  Draft inside = deployment("c");
+  std::get<DeploymentSpec>(inside.spec).isolation = Isolation::kHost;
+  EXPECT_THAT(refused({{.draft = inside}}), HasSubstr("only an admin may set \"host\""));
+  who_.trusted = true;
+  EXPECT_THAT(done({{.draft = outside}, {.draft = inside}}),
+              ElementsAre(Done::kCreated, Done::kCreated));
+}
+
+TEST_F(PlanTest, NothingIsChangedTwice) {
+  have_workspace();
+  EXPECT_THAT(refused({{.draft = deployment("a")}, {.draft = deployment("a")}}),
+              HasSubstr("changed twice"));
+  EXPECT_THAT(refused({{.draft = deployment("a"), .remove = true}}),
+              HasSubstr("RESOURCE_NOT_FOUND"));
+}
+
+}  // namespace
+}  // namespace tenon::control
