@@ -167,7 +167,6 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
     if (const auto texts = host->strings("manifests")) {
       for (const Text& text : *texts) spec.manifests.push_back(surroundings.absolute(text.value));
     }
-    take(spec.watch, host->boolean("watch"));
     take(spec.prune, host->boolean("prune"));
     if (const auto location = host->text("location")) spec.location = lower_case(location->value);
     take(spec.loops, host->integer("loops", 1, kMostLoops));
@@ -177,7 +176,7 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
     if (auto limits = host->table("limits")) read_limits(*limits, spec.limits);
     if (auto tls = host->table("tls")) spec.tls = read_tls(*tls, surroundings);
     if (auto logs = host->table("logs")) read_logs(*logs, spec);
-    host->later({"cluster", "store", "flavors"});
+    host->later({"cluster", "store", "flavors", "watch"});
   }
   spec.data = surroundings.absolute(data);
   return spec;

@@ -269,7 +269,15 @@ class Planner {
                           const std::vector<std::string>& names) {
     bool all = true;
     for (const std::string& name : names) {
-      if (next_.find({Kind::kPolicy, key.workspace, name, ""})) continue;
+      const Draft* found = next_.find({Kind::kPolicy, key.workspace, name, ""});
+      if (found && std::get<Policy>(found->spec).type == PolicyType::kMaxToken) {
+        refuse(i, api::kUnprocessable,
+               fmt::format("policies: '{}' limits tokens, which this version does not hold anyone "
+                           "to yet",
+                           name));
+        all = false;
+      }
+      if (found) continue;
       refuse(
           i, api::kUnprocessable,
           fmt::format("policies: there is no policy '{}' in workspace '{}'", name, key.workspace));

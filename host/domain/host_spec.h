@@ -52,7 +52,6 @@ struct HostSpec {
   std::vector<std::string> model_roots;  // absolute folders where `file:` origins may point
   std::string location;                  // the [[location]] that this host is; empty: none
   std::vector<std::string> manifests;    // absolute files and folders of further resources
-  bool watch = false;                    // their changes are applied as they come
   bool prune = false;                    // what left this file and those is removed
   unsigned loops = 0;                    // event loops; 0: one per CPU that the process may use
   HostLimits limits;

@@ -203,6 +203,16 @@ TEST_F(PlanTest, OnlyTheTrustedReachTheHost) {
               ElementsAre(Done::kCreated, Done::kCreated));
 }
 
+TEST_F(PlanTest, TokenPoliciesAreNotTakenForHeld) {
+  have_workspace();
+  Policy daily;
+  daily.name = "daily";
+  daily.type = PolicyType::kMaxToken;
+  have({{Kind::kPolicy, "w", "daily", ""}, {}, daily});
+  EXPECT_THAT(refused({{.draft = deployment("a", "production", {"daily"})}}),
+              HasSubstr("limits tokens, which this version does not hold anyone to yet"));
+}
+
 TEST_F(PlanTest, NothingIsChangedTwice) {
   have_workspace();
   EXPECT_THAT(refused({{.draft = deployment("a")}, {.draft = deployment("a")}}),
