@@ -49,6 +49,19 @@ std::string workspace_of(const Request& request, const std::string& otherwise) {
   return otherwise;
 }
 
+// A secret that is sent as it was read, without its value, stays as it is.
+void keep_secrets(Draft& draft, const Snapshot& snapshot) {
+  auto* spec = std::get_if<DeploymentSpec>(&draft.spec);
+  const Entry* kept = spec ? snapshot.find(draft.key) : nullptr;
+  if (!kept) return;
+  const auto& values = std::get<DeploymentSpec>(kept->draft.spec).environment;
+  for (auto& [name, value] : spec->environment) {
+    if (!value.empty() || std::ranges::find(spec->secrets, name) == spec->secrets.end()) continue;
+    const auto found = std::ranges::find(values, name, &std::pair<std::string, std::string>::first);
+    if (found != values.end()) value = found->second;
+  }
+}
+
 // What belongs to no workspace is of all of them.
 std::string_view scope(Act act, std::string_view workspace) {
   return act == Act::kHost ? std::string_view() : workspace;
@@ -162,7 +175,10 @@ std::optional<Draft> Api::read(Call& call, Kind kind, const json::object& spec,
     config::Table root = document.root();
     draft = config::read_resource(kind, root, context);
   }
-  if (problems.empty()) return draft;
+  if (problems.empty()) {
+    keep_secrets(draft, *parts_.catalog.snapshot());
+    return draft;
+  }
   std::vector<std::string> paths = config::paths_of(spec);
   for (std::string& path : paths) path.insert(0, prefix);
   problems.name_lines(std::move(paths));

@@ -18,7 +18,7 @@ namespace tenon::control {
 class Api;
 
 struct Param {
-  enum class Type : std::uint8_t { kString, kInteger, kBoolean, kTime };
+  enum class Type : std::uint8_t { kString, kInteger, kBoolean };
   std::string_view name;
   Type type = Type::kString;
   std::string_view help;

@@ -24,7 +24,6 @@ std::string_view type_of(Param::Type type) {
     case Param::Type::kBoolean:
       return "boolean";
     case Param::Type::kString:
-    case Param::Type::kTime:
       break;
   }
   return "string";

@@ -117,7 +117,21 @@ class Planner {
     accepted_[i] = true;
     next_.set(key, change.remove ? nullptr : &change.draft);
     if (!same) plan_.writes.push_back(change);
-    if (!change.remove && !same) check_trust(i);
+    if (!change.remove && !same) {
+      check_trust(i);
+      check_secrets(i);
+    }
+  }
+
+  void check_secrets(std::size_t i) {
+    const auto* spec = std::get_if<DeploymentSpec>(&changes_[i].draft.spec);
+    if (!spec) return;
+    for (const auto& [name, value] : spec->environment) {
+      if (!value.empty() || std::ranges::find(spec->secrets, name) == spec->secrets.end()) continue;
+      refuse(i, api::kUnprocessable,
+             fmt::format("env.{}: a secret needs a value: {} = {{ value = \"…\", secret = true }}",
+                         name, name));
+    }
   }
 
   // What reaches the host itself is not for everyone.

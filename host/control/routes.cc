@@ -129,6 +129,13 @@ std::optional<Draft> present(Api& api, Call& call, const ResourceKey& key) {
   return std::nullopt;
 }
 
+Result<Draft> draft_of(const ResourceKey& key, const store::Revision& revision) {
+  Resource stored;
+  stored.key = key;
+  stored.document = revision.document;
+  return config::draft_of(stored);
+}
+
 void set_enabled(Api& api, Call& call, bool enabled) {
   auto draft = present(api, call, key_of<Kind::kDeployment>(call));
   if (!draft) return;
@@ -202,10 +209,7 @@ void rollback(Api& api, Call& call) {
                        fmt::format("{} has no revision {}; it keeps {} to {}", to_string(key),
                                    number, kept->back().number, kept->front().number));
   }
-  Resource stored;
-  stored.key = key;
-  stored.document = revision->document;
-  const auto before = config::draft_of(stored);
+  const auto before = draft_of(key, *revision);
   if (!before) return call.refuse(before.error());
   const bool enabled = std::get<DeploymentSpec>(draft->spec).enabled;
   draft->spec = before->spec;
@@ -220,10 +224,7 @@ void revisions(Api& api, Call& call) {
   if (!kept) return call.refuse(kept.error());
   json::array items;
   for (const store::Revision& revision : *kept) {
-    Resource stored;
-    stored.key = key;
-    stored.document = revision.document;
-    const auto draft = config::draft_of(stored);
+    const auto draft = draft_of(key, revision);
     items.push_back(json::object{
         {"number", revision.number},
         {"state", revision.state},
@@ -233,27 +234,11 @@ void revisions(Api& api, Call& call) {
   call.answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 
-void events(Api& api, Call& call) {
-  const ResourceKey key = key_of<Kind::kDeployment>(call);
-  if (!present(api, call, key)) return;
-  const auto kept =
-      api.parts().store.events({key.workspace, key.name, key.environment}, kLargestPage);
-  if (!kept) return call.refuse(kept.error());
-  json::array items;
-  for (const store::Event& event : *kept) {
-    items.push_back(json::object{{"time", utc_text(event.at)},
-                                 {"type", event.type},
-                                 {"status", event.status},
-                                 {"message", event.message}});
-  }
-  call.answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
-}
-
 // ---- the host as a whole
 
 // Many resources, all or none.
 void apply(Api& api, Call& call) {
-  if (!knows_only(call, {"resources", "source"})) return;
+  if (!knows_only(call, {"resources"})) return;
   const json::value* resources = call.body().if_contains("resources");
   if (!resources || !resources->is_array()) {
     return call.refuse(api::kBadRequest, "resources: expected an array of {\"kind\", \"spec\"}");
@@ -408,16 +393,6 @@ std::vector<Route> make_routes() {
                  "RevisionList",
                  200,
                  revisions});
-  out.push_back({"GET",
-                 "/v0/models/{model}/events",
-                 "listEvents",
-                 "Lists what happened to it, the newest first",
-                 Act::kRead,
-                 {kEnvironmentParam},
-                 "",
-                 "EventList",
-                 200,
-                 events});
   add_resource<Kind::kEnvironment>(out, "/v0/environments", "/v0/environments/{environment}",
                                    {"listEnvironments", "createEnvironment", "getEnvironment",
                                     "putEnvironment", "deleteEnvironment"},

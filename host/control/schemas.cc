@@ -112,7 +112,6 @@ constexpr std::string_view kParts = R"json({
   "Apply": {
     "type": "object", "additionalProperties": false, "required": ["resources"],
     "properties": {
-      "source": {"type": "string", "description": "the file that they come from"},
       "resources": {"type": "array", "items": {
         "type": "object", "additionalProperties": false, "required": ["kind", "spec"],
         "properties": {
@@ -179,7 +178,7 @@ json::object schemas() {
     out[kind] = resource(kind);
     out[kind + "List"] = list_of(reference(kind));
   }
-  for (const std::string_view name : {"Revision", "Event", "Plugin", "Audit"}) {
+  for (const std::string_view name : {"Revision", "Plugin", "Audit"}) {
     out[std::string(name) + "List"] = list_of({{"type", "object"}});
   }
   return out;

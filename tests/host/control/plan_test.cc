@@ -213,6 +213,17 @@ TEST_F(PlanTest, TokenPoliciesAreNotTakenForHeld) {
               HasSubstr("limits tokens, which this version does not hold anyone to yet"));
 }
 
+TEST_F(PlanTest, ASecretWithoutAValueIsRefused) {
+  have_workspace();
+  Draft draft = deployment("a");
+  auto& spec = std::get<DeploymentSpec>(draft.spec);
+  spec.environment = {{"TOKEN", ""}};
+  spec.secrets = {"TOKEN"};
+  EXPECT_THAT(refused({{.draft = draft}}), HasSubstr("env.TOKEN: a secret needs a value"));
+  spec.environment = {{"TOKEN", "x"}};
+  EXPECT_THAT(done({{.draft = draft}}), ElementsAre(Done::kCreated));
+}
+
 TEST_F(PlanTest, NothingIsChangedTwice) {
   have_workspace();
   EXPECT_THAT(refused({{.draft = deployment("a")}, {.draft = deployment("a")}}),
