@@ -1,8 +1,10 @@
 #include "host/store/database.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace tenon::store {
 namespace {
@@ -125,6 +127,10 @@ void Database::Finalize::operator()(sqlite3_stmt* statement) const {
 
 Result<Database> Database::open(const std::string& file, bool must_exist) {
   Database database(file);
+  if (!must_exist) {  // for its owner only: it holds secrets; SQLite's own files follow it
+    const int fd = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) ::close(fd);
+  }
   sqlite3* db = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int result =

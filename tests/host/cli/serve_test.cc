@@ -92,6 +92,13 @@ TEST_F(Serve, TwoHostsDoNotShareAStore) {
   EXPECT_EQ(second.status(), kFailed);
 }
 
+TEST_F(Serve, TheStoreIsForItsOwnerOnly) {
+  Program host({"serve", write(deployment("a"))});
+  url_of(host);
+  EXPECT_EQ(fs::status(folder_ / "data/tenon.db").permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+}
+
 TEST_F(Serve, ServesReloadsAndStops) {
   const std::string path = write(deployment("keep") + deployment("drop"));
   Program host({"serve", path});
