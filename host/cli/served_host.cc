@@ -198,9 +198,10 @@ Result<void> ServedHost::start() {
   auto store = store::SqliteStore::open(config_.host.data + "/tenon.db");
   if (!store) return std::unexpected(store.error());
   store_ = *std::move(store);
-  auto catalog = control::Catalog::open(*store_, config_.host.workspace,
-                                        {.model_roots = config_.host.model_roots},
-                                        std::chrono::system_clock::now);
+  auto catalog = control::Catalog::open(
+      *store_, config_.host.workspace,
+      {.model_roots = config_.host.model_roots, .replicas = config_.host.limits.replicas},
+      std::chrono::system_clock::now);
   if (!catalog) return std::unexpected(catalog.error());
   catalog_ = *std::move(catalog);
   api_ = std::make_unique<control::Api>(control::Api::Parts{*catalog_, *store_, deployments_,

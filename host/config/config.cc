@@ -1,5 +1,7 @@
 #include "host/config/config.h"
 
+#include <fmt/format.h>
+
 #include "host/config/sections.h"
 
 namespace tenon::config {
@@ -17,7 +19,17 @@ void read(Table& root, Config& config, Surroundings& surroundings) {
   config.plugins = read_grants(root, manifests);
   config.flavors = read_flavor_rules(root);
   const ResourceContext context{config.host.workspace, manifests, &config.plugins, &surroundings};
+  std::uint64_t standing = 0;  // replicas that are always there
   for (Placed& placed : read_resources(root, context)) {
+    if (const auto* spec = std::get_if<DeploymentSpec>(&placed.draft.spec)) {
+      const bool fitted = standing <= config.host.limits.replicas;
+      standing += spec->scale.min_replicas;
+      if (fitted && standing > config.host.limits.replicas) {
+        root.problem(placed.at, fmt::format("with this deployment 'minReplicas' add up to {}, but "
+                                            "'replicas' in [host.limits] is {}",
+                                            standing, config.host.limits.replicas));
+      }
+    }
     config.resources.push_back(std::move(placed.draft));
   }
 }

@@ -132,21 +132,6 @@ void read_logs(Table& table, HostSpec& spec) {
                                                         {"error", LogLevel::kError}}));
 }
 
-void read_workspace(Table& host, HostSpec& spec) {
-  const auto found = host.text("workspace");
-  if (!found) return;
-  if (!is_valid_name(found->value)) {
-    host.problem(found->at, fmt::format("'{}' is no workspace name: expected 1 to 63 of a-z, 0-9 "
-                                        "and -, with a letter or digit at both ends",
-                                        found->value));
-  } else if (is_reserved_workspace(found->value)) {
-    host.problem(found->at, fmt::format("'{}' is no workspace name: the host keeps /{} for itself",
-                                        found->value, found->value));
-  } else {
-    spec.workspace = found->value;
-  }
-}
-
 }  // namespace
 
 HostSpec read_host(Table* host, const Surroundings& surroundings) {
@@ -157,7 +142,9 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
   if (host) {
     read_listen(*host, "listen", nullptr, {}, spec.listen);
     read_listen(*host, "controlListen", &surroundings, spec.listen, spec.control_listen);
-    read_workspace(*host, spec);
+    if (auto name = host->text("workspace")) {
+      spec.workspace = checked_workspace(*host, std::move(name));
+    }
     if (const auto found = host->text("data")) {
       if (found->value.empty()) host->problem(found->at, "'data' is empty");
       data = found->value;

@@ -120,16 +120,6 @@ Naming read_naming(Table& table) {
   return out;
 }
 
-std::string read_workspace_name(Table& table) {
-  auto found = table.required_text("name");
-  if (found && is_reserved_workspace(found->value)) {
-    table.problem(found->at, fmt::format("'{}' is no workspace name: the host keeps /{} for itself",
-                                         found->value, found->value));
-    return {};
-  }
-  return checked_name(table, "workspace", std::move(found));
-}
-
 }  // namespace
 
 std::string checked_name(Table& table, std::string_view what, std::optional<Text> found) {
@@ -139,6 +129,15 @@ std::string checked_name(Table& table, std::string_view what, std::optional<Text
                                        "with a letter or digit at both ends",
                                        found->value, what));
   return {};
+}
+
+std::string checked_workspace(Table& table, std::optional<Text> found) {
+  if (found && is_reserved_workspace(found->value)) {
+    table.problem(found->at, fmt::format("'{}' is no workspace name: the host keeps /{} for itself",
+                                         found->value, found->value));
+    return {};
+  }
+  return checked_name(table, "workspace", std::move(found));
 }
 
 std::vector<std::string> read_names(Table& table, std::string_view key, std::string_view what) {
@@ -167,7 +166,7 @@ Draft read_resource(Kind kind, Table& table, const ResourceContext& context) {
   out.naming = read_naming(table);
   switch (kind) {
     case Kind::kWorkspace:
-      out.key.name = read_workspace_name(table);
+      out.key.name = checked_workspace(table, table.required_text("name"));
       out.spec = Workspace{out.key.name};
       break;
     case Kind::kLocation:

@@ -27,6 +27,7 @@ DeploymentSpec read_deployment(Table&, const ResourceContext&);
 
 // Names of resources; what is none has its problem noted.
 std::string checked_name(Table&, std::string_view what, std::optional<Text>);
+std::string checked_workspace(Table&, std::optional<Text>);
 std::vector<std::string> read_names(Table&, std::string_view key, std::string_view what);
 
 // [deployment.options] as they were given, held against what the plugin declares.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "host/config/json_nodes.h"
 #include "host/control/resource_json.h"
@@ -158,6 +157,13 @@ std::optional<Wish> Api::wish(Call& call, Kind kind, const std::string& name,
 
   auto draft = read(call, kind, spec, "");
   if (!draft) return std::nullopt;
+  // Whether the caller may was asked for that workspace only.
+  if (const std::string& said = draft->key.workspace; !said.empty() && said != call.workspace) {
+    call.refuse(api::kBadRequest, fmt::format("workspace: the request is for '{}', expected the "
+                                              "same here; header x-tenon-workspace names another",
+                                              call.workspace));
+    return std::nullopt;
+  }
   wish.draft = *std::move(draft);
   return wish;
 }

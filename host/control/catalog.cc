@@ -22,10 +22,6 @@ std::string revision_document(const Draft& draft) {
   return document_of(revision);
 }
 
-DeploymentKey deployment_key(const ResourceKey& key) {
-  return {key.workspace, key.name, key.environment};
-}
-
 Refused store_refused(const store::ApplyError& error) {
   const ApiError& code = error.conflict                   ? api::kVersionConflict
                          : error.code == Code::kExhausted ? api::kStoreFull
@@ -42,7 +38,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(store::Store& store, std::string 
   const ResourceKey key{Kind::kWorkspace, "", workspace, ""};
   if (!catalog->snapshot()->find(key)) {
     const Wish wish{.draft = {key, {}, Workspace{workspace}}};
-    const Who host{"host", "api", true, false};
+    const Who host{"host", std::string(kMadeByHost), true, false};
     const auto made = catalog->change({&wish, 1}, host);
     if (!made) return fail(Code::kInternal, made.error().front().message);
   }
@@ -114,19 +110,19 @@ std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& pla
   const auto at = clock_();
   std::vector<store::Change> changes;
   changes.reserve(plan.writes.size());
-  for (const Wish& wish : plan.writes) {
-    const Entry* entry = now.find(wish.draft.key);
+  for (const Write& write : plan.writes) {
+    const Entry* entry = now.find(write.draft.key);
     store::Change& change = changes.emplace_back();
-    change.key = wish.draft.key;
+    change.key = write.draft.key;
     change.expected = entry ? entry->resource.version : 0;
-    if (wish.remove) {
+    if (write.remove) {
       change.verb = store::Change::Verb::kRemove;
       continue;
     }
-    change.document = document_of(wish.draft);
-    change.managed_by = who.managed_by;
+    change.document = document_of(write.draft);
+    change.managed_by = write.managed_by;
     if (change.key.kind != Kind::kDeployment) continue;
-    std::string revision = revision_document(wish.draft);
+    std::string revision = revision_document(write.draft);
     if (!entry || revision_document(entry->draft) != revision) {
       change.revision = std::move(revision);
     }
@@ -147,7 +143,7 @@ std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& pla
     entry->draft = plan.writes[i].draft;
     entry->resource = {.key = key,
                        .version = (*done)[i].version,
-                       .managed_by = who.managed_by,
+                       .managed_by = plan.writes[i].managed_by,
                        .created_by = before ? before->resource.created_by : who.name,
                        .updated_by = who.name,
                        .created_at = before ? before->resource.created_at : at,

@@ -12,16 +12,6 @@ namespace {
 
 constexpr std::string_view kCpu = "x86";
 
-std::vector<const Policy*> policies(const Snapshot& snapshot, const std::string& workspace,
-                                    const std::vector<std::string>& names) {
-  std::vector<const Policy*> out;
-  for (const std::string& name : names) {
-    const Entry* entry = snapshot.find({Kind::kPolicy, workspace, name, ""});
-    if (entry) out.push_back(&std::get<Policy>(entry->draft.spec));
-  }
-  return out;
-}
-
 bool regulates_places(const policy::Level& level) {
   return std::ranges::any_of(
       level.policies, [](const Policy* policy) { return policy->type == PolicyType::kLocation; });
@@ -33,13 +23,17 @@ Result<void> check_here(const Snapshot& snapshot, const Entry& deployment,
                         const std::string& location) {
   const ResourceKey& key = deployment.resource.key;
   const auto& spec = std::get<DeploymentSpec>(deployment.draft.spec);
-  const ResourceKey in{Kind::kEnvironment, key.workspace, key.environment, ""};
-  const Entry* environment = snapshot.find(in);
+  const auto find = [&snapshot](const ResourceKey& wanted) {
+    const Entry* entry = snapshot.find(wanted);
+    return entry ? &entry->draft : nullptr;
+  };
+  const ResourceKey in = environment_of(key);
+  const Draft* environment = find(in);
   const policy::Level outer{
-      to_string(in), environment ? policies(snapshot, key.workspace,
-                                            std::get<Environment>(environment->draft.spec).policies)
-                                 : std::vector<const Policy*>()};
-  const policy::Level own{to_string(key), policies(snapshot, key.workspace, spec.policies)};
+      to_string(in), named_policies(find, key.workspace,
+                                    environment ? std::get<Environment>(environment->spec).policies
+                                                : std::vector<std::string>())};
+  const policy::Level own{to_string(key), named_policies(find, key.workspace, spec.policies)};
   const Flavor cpu{FlavorType::kCpu, std::string(kCpu)};
   if (!spec.flavors.empty() &&
       std::ranges::find(spec.flavors, to_string(cpu)) == spec.flavors.end()) {

@@ -9,16 +9,13 @@
 #include <set>
 
 #include "host/config/manifest.h"
+#include "host/control/placement.h"
 #include "host/policy/combination.h"
 
 namespace tenon::control {
 namespace {
 
 constexpr std::size_t kShownNames = 5;
-
-ResourceKey environment_key(const ResourceKey& deployment) {
-  return {Kind::kEnvironment, deployment.workspace, deployment.environment, ""};
-}
 
 std::string document(const Draft& draft) {
   return boost::json::serialize(config::spec_json(draft, true));
@@ -69,6 +66,7 @@ class Planner {
       if (accepted_[i]) check(i);
     }
     for (const auto& [key, change] : affected_) check_placement(change, key);
+    check_standing();
     if (!refused_.empty()) return std::unexpected(std::move(refused_));
     return std::move(plan_);
   }
@@ -108,7 +106,8 @@ class Planner {
                                            to_string(key), has, *change.version));
     }
     // A manifest that says what is there already takes nothing over.
-    const bool mine = !entry || entry->resource.managed_by == who_.managed_by;
+    const bool mine = !entry || entry->resource.managed_by == who_.managed_by ||
+                      entry->resource.managed_by == kMadeByHost;
     if (!mine && !who_.force && !same) {
       return refuse(i, api::kManagedElsewhere,
                     fmt::format("{} is managed by {}: change it there, or force the change",
@@ -116,7 +115,7 @@ class Planner {
     }
     accepted_[i] = true;
     next_.set(key, change.remove ? nullptr : &change.draft);
-    if (!same) plan_.writes.push_back(change);
+    if (!same) plan_.writes.push_back({change.draft, change.remove, who_.managed_by});
     if (!change.remove && !same) {
       check_trust(i);
       check_secrets(i);
@@ -154,19 +153,19 @@ class Planner {
 
   // Every workspace has production and development.
   void add_environments() {
-    std::vector<Wish> added;
     for (std::size_t i = 0; i < changes_.size(); ++i) {
       const ResourceKey& key = changes_[i].draft.key;
       if (!accepted_[i] || changes_[i].remove || key.kind != Kind::kWorkspace) continue;
       for (const std::string_view name : {kProduction, kDevelopment}) {
         const ResourceKey environment{Kind::kEnvironment, key.name, std::string(name), ""};
         if (next_.find(environment)) continue;
-        added.push_back({.draft = {environment, {}, Environment{environment.name, {}}}});
+        own_.push_back({environment, {}, Environment{environment.name, {}}});
       }
     }
-    own_ = std::move(added);
-    for (const Wish& wish : own_) next_.set(wish.draft.key, &wish.draft);
-    plan_.writes.insert(plan_.writes.end(), own_.begin(), own_.end());
+    for (const Draft& draft : own_) {
+      next_.set(draft.key, &draft);
+      plan_.writes.push_back({draft, false, std::string(kMadeByHost)});
+    }
   }
 
   // Holds a change against the other resources, and notes whose placement it may alter.
@@ -210,7 +209,7 @@ class Planner {
     }
     now_.each(Kind::kEnvironment, key.name, [&](const Entry& entry) {
       next_.set(entry.resource.key, nullptr);
-      plan_.writes.push_back({.draft = entry.draft, .remove = true});
+      plan_.writes.push_back({entry.draft, true, {}});
     });
   }
 
@@ -230,7 +229,9 @@ class Planner {
       users.push_back(to_string(d.key));
       note(d.key, i);
     });
-    if (change.remove && !users.empty()) {
+    if (users.empty()) return;
+    if (!change.remove && limits_tokens(change.draft)) return refuse_token_policy(i, key.name);
+    if (change.remove) {
       refuse(i, api::kInUse,
              fmt::format("{} is still used by {}: take it off there first", to_string(key),
                          shown(users)));
@@ -265,7 +266,7 @@ class Planner {
 
   void check_deployment(std::size_t i, const Wish& change) {
     const ResourceKey& key = change.draft.key;
-    if (!next_.find(environment_key(key))) {
+    if (!next_.find(environment_of(key))) {
       std::vector<std::string> known;
       next_.each(Kind::kEnvironment, key.workspace,
                  [&](const Draft& d) { known.push_back(d.key.name); });
@@ -279,31 +280,55 @@ class Planner {
     }
   }
 
+  static bool limits_tokens(const Draft& policy) {
+    return std::get<Policy>(policy.spec).type == PolicyType::kMaxToken;
+  }
+  void refuse_token_policy(std::size_t i, const std::string& name) {
+    refuse(i, api::kUnprocessable,
+           fmt::format("policies: '{}' limits tokens, which this version does not hold anyone to "
+                       "yet",
+                       name));
+  }
+
   bool check_policy_names(std::size_t i, const ResourceKey& key,
                           const std::vector<std::string>& names) {
     bool all = true;
     for (const std::string& name : names) {
       const Draft* found = next_.find({Kind::kPolicy, key.workspace, name, ""});
-      if (found && std::get<Policy>(found->spec).type == PolicyType::kMaxToken) {
-        refuse(i, api::kUnprocessable,
-               fmt::format("policies: '{}' limits tokens, which this version does not hold anyone "
-                           "to yet",
-                           name));
-        all = false;
+      if (found && !limits_tokens(*found)) continue;
+      all = false;
+      if (found) {
+        refuse_token_policy(i, name);
+        continue;
       }
-      if (found) continue;
       refuse(
           i, api::kUnprocessable,
           fmt::format("policies: there is no policy '{}' in workspace '{}'", name, key.workspace));
-      all = false;
     }
     return all;
+  }
+
+  // Replicas that are always there must fit.
+  void check_standing() {
+    std::uint64_t standing = 0;
+    next_.each(Kind::kDeployment, "", [&](const Draft& d) {
+      standing += std::get<DeploymentSpec>(d.spec).scale.min_replicas;
+    });
+    if (standing <= ground_.replicas) return;
+    for (std::size_t i = 0; i < changes_.size(); ++i) {
+      const auto* spec = std::get_if<DeploymentSpec>(&changes_[i].draft.spec);
+      if (!accepted_[i] || changes_[i].remove || !spec || spec->scale.min_replicas == 0) continue;
+      return refuse(i, api::kUnprocessable,
+                    fmt::format("scale.minReplicas: with {} they add up to {}, but 'replicas' in "
+                                "[host.limits] is {}",
+                                to_string(changes_[i].draft.key), standing, ground_.replicas));
+    }
   }
 
   // What the policies leave of the places where a deployment may run.
   void check_placement(std::size_t change, const ResourceKey& key) {
     const Draft* draft = next_.find(key);
-    const Draft* in = draft ? next_.find(environment_key(key)) : nullptr;
+    const Draft* in = draft ? next_.find(environment_of(key)) : nullptr;
     if (!in) return;
     const auto& spec = std::get<DeploymentSpec>(draft->spec);
     const policy::Level environment{to_string(in->key),
@@ -322,12 +347,8 @@ class Planner {
   }
 
   std::vector<const Policy*> level(const ResourceKey& of, const std::vector<std::string>& names) {
-    std::vector<const Policy*> out;
-    for (const std::string& name : names) {
-      const Draft* draft = next_.find({Kind::kPolicy, of.workspace, name, ""});
-      if (draft) out.push_back(&std::get<Policy>(draft->spec));
-    }
-    return out;
+    return named_policies([this](const ResourceKey& key) { return next_.find(key); }, of.workspace,
+                          names);
   }
 
   const std::vector<policy::Site>& sites() {
@@ -356,7 +377,7 @@ class Planner {
   std::vector<Refused> refused_;
   std::vector<bool> accepted_;
   std::set<ResourceKey> seen_;
-  std::vector<Wish> own_;                        // environments that come with new workspaces
+  std::vector<Draft> own_;                       // environments that come with new workspaces
   std::map<ResourceKey, std::size_t> affected_;  // deployments, and the change that asks
   std::optional<std::vector<policy::Site>> sites_;
 };

@@ -42,14 +42,25 @@ struct Refused {
   std::string message;
 };
 
+// What really changes of a resource.
+struct Write {
+  Draft draft;  // of a removal its key
+  bool remove = false;
+  std::string managed_by;
+};
+
 struct Plan {
   std::vector<Planned> outcomes;  // one for each wish
-  std::vector<Wish> writes;       // what really changes, in order; it may be more than was wished
+  std::vector<Write> writes;      // in order; they may be more than was wished
 };
+
+// Whoever comes first takes over what the host made by itself.
+inline constexpr std::string_view kMadeByHost = "host";
 
 // What the host itself is, as far as changes are held against it.
 struct Ground {
   std::vector<std::string> model_roots;  // where `file:` origins of the untrusted may point
+  unsigned replicas = 0;                 // that the host holds at most
 };
 
 // All changes or none: whatever is wrong with any of them is told. A new workspace gets its two

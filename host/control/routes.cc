@@ -37,7 +37,7 @@ ResourceKey key_of(const Call& call) {
 json::object described(const Api& api, const Entry& entry) {
   const ResourceKey& key = entry.resource.key;
   if (key.kind != Kind::kDeployment) return resource_json(entry, nullptr);
-  const auto status = api.parts().dispatcher.status_of({key.workspace, key.name, key.environment});
+  const auto status = api.parts().dispatcher.status_of(deployment_key(key));
   return resource_json(entry, status ? &*status : nullptr);
 }
 
@@ -200,7 +200,7 @@ void rollback(Api& api, Call& call) {
   const ResourceKey key = key_of<Kind::kDeployment>(call);
   auto draft = present(api, call, key);
   if (!draft) return;
-  const auto kept = api.parts().store.revisions({key.workspace, key.name, key.environment});
+  const auto kept = api.parts().store.revisions(deployment_key(key));
   if (!kept) return call.refuse(kept.error());
   const auto number = static_cast<std::uint64_t>(wanted->get_int64());
   const auto revision = std::ranges::find(*kept, number, &store::Revision::number);
@@ -220,7 +220,7 @@ void rollback(Api& api, Call& call) {
 void revisions(Api& api, Call& call) {
   const ResourceKey key = key_of<Kind::kDeployment>(call);
   if (!present(api, call, key)) return;
-  const auto kept = api.parts().store.revisions({key.workspace, key.name, key.environment});
+  const auto kept = api.parts().store.revisions(deployment_key(key));
   if (!kept) return call.refuse(kept.error());
   json::array items;
   for (const store::Revision& revision : *kept) {

@@ -20,6 +20,14 @@ std::string_view to_string(Kind kind) {
   return "deployment";
 }
 
+ResourceKey environment_of(const ResourceKey& deployment) {
+  return {Kind::kEnvironment, deployment.workspace, deployment.environment, ""};
+}
+
+DeploymentKey deployment_key(const ResourceKey& deployment) {
+  return {deployment.workspace, deployment.name, deployment.environment};
+}
+
 std::string to_string(const ResourceKey& key) {
   if (key.workspace.empty()) return fmt::format("{} {}", to_string(key.kind), key.name);
   const std::string at = key.environment.empty() ? "" : "@" + key.environment;

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "host/domain/deployment.h"
+
 // What the control plane keeps, whatever it is.
 namespace tenon {
 
@@ -26,6 +28,9 @@ struct ResourceKey {
 
   auto operator<=>(const ResourceKey&) const = default;
 };
+// Of a deployment's key: its environment, and its name where it runs.
+ResourceKey environment_of(const ResourceKey& deployment);
+DeploymentKey deployment_key(const ResourceKey& deployment);
 std::string to_string(const ResourceKey&);  // "deployment default/minilm@production"
 
 // One resource as it is stored. `version` grows by one with each change of the store as a whole, so

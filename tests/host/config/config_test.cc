@@ -306,7 +306,12 @@ INSTANTIATE_TEST_SUITE_P(
               "it"},
         Wrong{"[host]\nlisten = []", "6:10: 'listen' names no address"},
         Wrong{"[host]\nlisten = ['127.0.0.1:1', '127.0.0.1:1']",
-              "6:26: '127.0.0.1:1' is listed twice"}));
+              "6:26: '127.0.0.1:1' is listed twice"},
+        Wrong{
+            "[host.limits]\nreplicas = 1\n[[deployment]]\nmodel = 'b'\nruntime = 'echo'\n"
+            "origin = 'file:/models'\n[deployment.scale]\nminReplicas = 2\nmaxReplicas = 2",
+            "7:1: with this deployment 'minReplicas' add up to 2, but 'replicas' in [host.limits] "
+            "is 1"}));
 
 TEST(Config, AMistakeInAManifestIsTheOnlyOneSaidOfPlugins) {
   FakeSurroundings machine;

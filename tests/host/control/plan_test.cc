@@ -70,7 +70,7 @@ class PlanTest : public ::testing::Test {
 
   Snapshot now_;
   Who who_{"key ci", "api", true, false};
-  Ground ground_;
+  Ground ground_{.model_roots = {}, .replicas = 16};
 };
 
 TEST_F(PlanTest, SaysWhatEachWishWouldDo) {
@@ -91,7 +91,7 @@ TEST_F(PlanTest, ANewWorkspaceHasItsTwoEnvironments) {
   const auto planned = plan(now_, wishes, who_, ground_);
   ASSERT_TRUE(planned);
   std::vector<std::string> written;
-  for (const Wish& wish : planned->writes) written.push_back(to_string(wish.draft.key));
+  for (const Write& write : planned->writes) written.push_back(to_string(write.draft.key));
   EXPECT_THAT(written, ElementsAre("workspace w", "deployment w/a@production",
                                    "environment w/production", "environment w/development"));
 }
@@ -211,6 +211,52 @@ TEST_F(PlanTest, TokenPoliciesAreNotTakenForHeld) {
   have({{Kind::kPolicy, "w", "daily", ""}, {}, daily});
   EXPECT_THAT(refused({{.draft = deployment("a", "production", {"daily"})}}),
               HasSubstr("limits tokens, which this version does not hold anyone to yet"));
+}
+
+TEST_F(PlanTest, WhatTheHostMadeIsTakenOverByWhoComesFirst) {
+  have(workspace("w"), "host");
+  have(environment("production"), "host");
+  have(environment("development"), "host");
+  have(location("paris-1", "fr", "eu"));
+  have(places("eu", {"continent/eu"}));
+  who_.managed_by = "file:/etc/fleet.toml";
+  const std::vector<Wish> wishes = {{.draft = environment("production", {"eu"})}};
+  const auto planned = plan(now_, wishes, who_, ground_);
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->writes.front().managed_by, "file:/etc/fleet.toml");
+}
+
+TEST_F(PlanTest, TheEnvironmentsOfANewWorkspaceAreTheHosts) {
+  const std::vector<Wish> wishes = {{.draft = workspace("w")}};
+  const auto planned = plan(now_, wishes, who_, ground_);
+  ASSERT_TRUE(planned);
+  ASSERT_EQ(planned->writes.size(), 3u);
+  EXPECT_EQ(planned->writes[0].managed_by, "api");
+  EXPECT_EQ(planned->writes[1].managed_by, kMadeByHost);
+}
+
+TEST_F(PlanTest, StandingReplicasMustFitTogether) {
+  have_workspace();
+  ground_.replicas = 3;
+  Draft two = deployment("a"), more = deployment("b");
+  std::get<DeploymentSpec>(two.spec).scale = {.min_replicas = 2, .max_replicas = 2};
+  std::get<DeploymentSpec>(more.spec).scale = {.min_replicas = 2, .max_replicas = 2};
+  have(two);
+  EXPECT_THAT(refused({{.draft = more}}),
+              HasSubstr("scale.minReplicas: with deployment w/b@production they add up to 4, but "
+                        "'replicas' in [host.limits] is 3"));
+}
+
+TEST_F(PlanTest, APolicyInUseDoesNotBecomeATokenPolicy) {
+  have_workspace();
+  have(location("paris-1", "fr", "eu"));
+  have(places("eu", {"continent/eu"}));
+  have(environment("production", {"eu"}));
+  Policy daily;
+  daily.name = "eu";
+  daily.type = PolicyType::kMaxToken;
+  EXPECT_THAT(refused({{.draft = {{Kind::kPolicy, "w", "eu", ""}, {}, daily}}}),
+              HasSubstr("limits tokens"));
 }
 
 TEST_F(PlanTest, ASecretWithoutAValueIsRefused) {
