@@ -51,16 +51,14 @@ Result<void> Catalog::load() {
   if (!revisions) return std::unexpected(revisions.error());
   for (const Kind kind :
        {Kind::kWorkspace, Kind::kLocation, Kind::kEnvironment, Kind::kPolicy, Kind::kDeployment}) {
-    store::ListQuery query;
-    query.kind = kind;
-    query.limit = kPageSize;
+    std::optional<ResourceKey> last;
     for (bool more = true; more;) {
-      auto page = store_.list(query);
+      auto page = store_.list(kind, last, kPageSize);
       if (!page) return std::unexpected(page.error());
       for (Resource& resource : page->items) {
         auto draft = config::draft_of(resource);
         if (!draft) return std::unexpected(draft.error());
-        query.after = resource.key;
+        last = resource.key;
         const auto revision = revisions->find(deployment_key(resource.key));
         auto entry = std::make_shared<Entry>();
         entry->draft = *std::move(draft);

@@ -227,7 +227,7 @@ void revisions(Api& api, Call& call) {
     const auto draft = draft_of(key, revision);
     items.push_back(json::object{
         {"number", revision.number},
-        {"state", revision.state},
+        {"active", revision.number == kept->front().number},
         {"createdAt", utc_text(revision.created_at)},
         {"spec", draft ? json::value(config::spec_json(*draft, true)) : json::value(nullptr)}});
   }
@@ -293,8 +293,7 @@ void audit(Api& api, Call& call) {
                                  {"time", utc_text(entry.at)},
                                  {"who", entry.who},
                                  {"action", entry.action},
-                                 {"resource", entry.resource},
-                                 {"result", entry.result}});
+                                 {"resource", entry.resource}});
   }
   call.answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
 }

@@ -59,21 +59,6 @@ Statement& Statement::operator<<(std::uint64_t number) {
   return *this << static_cast<std::int64_t>(number);
 }
 
-Statement& Statement::operator<<(double number) {
-  sqlite3_bind_double(statement_, ++bound_, number);
-  return *this;
-}
-
-Statement& Statement::operator<<(std::span<const std::byte> bytes) {
-  sqlite3_bind_blob64(statement_, ++bound_, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
-  return *this;
-}
-
-Statement& Statement::operator<<(std::nullptr_t) {
-  sqlite3_bind_null(statement_, ++bound_);
-  return *this;
-}
-
 Result<bool> Statement::step() {
   if (!statement_) return std::unexpected(error_of(db_));
   switch (sqlite3_step(statement_)) {
@@ -104,19 +89,6 @@ std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_, column);
 }
 
-double Statement::real(int column) const {
-  return sqlite3_column_double(statement_, column);
-}
-
-bool Statement::is_null(int column) const {
-  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-}
-
-std::span<const std::byte> Statement::bytes(int column) const {
-  const auto* data = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
-  return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
-}
-
 void Database::Close::operator()(sqlite3* db) const {
   sqlite3_close_v2(db);
 }
@@ -125,21 +97,18 @@ void Database::Finalize::operator()(sqlite3_stmt* statement) const {
   sqlite3_finalize(statement);
 }
 
-Result<Database> Database::open(const std::string& file, bool must_exist) {
+Result<Database> Database::open(const std::string& file) {
   Database database(file);
-  if (!must_exist) {  // for its owner only: it holds secrets; SQLite's own files follow it
-    const int fd = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0) ::close(fd);
-  }
+  // For its owner only: it holds secrets. SQLite's own files follow it.
+  const int fd = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);
   sqlite3* db = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int result =
-      sqlite3_open_v2(file.c_str(), &db, must_exist ? flags : flags | SQLITE_OPEN_CREATE, nullptr);
+      sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   database.db_.reset(db);
   if (result != SQLITE_OK) {
     return fail(Code::kUnavailable, fmt::format("{}: {}", file, sqlite3_errstr(result)));
   }
-  sqlite3_extended_result_codes(db, 0);
   sqlite3_busy_timeout(db, 5'000);
   return database;
 }
@@ -162,13 +131,8 @@ Result<void> Database::execute(std::string_view sql) {
   return std::unexpected(error_of(db_.get()));
 }
 
-int Database::changes() const {
-  return sqlite3_changes(db_.get());
-}
-
-Result<Transaction> Transaction::begin(Database& db, bool observed) {
-  const auto begun = db.execute(observed ? "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE"
-                                         : "PRAGMA synchronous=FULL; BEGIN IMMEDIATE");
+Result<Transaction> Transaction::begin(Database& db) {
+  const auto begun = db.execute("BEGIN IMMEDIATE");
   if (!begun) return std::unexpected(begun.error());
   return Transaction(db);
 }

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,10 +28,7 @@ class Statement {
   Statement& operator<<(std::string_view text);
   Statement& operator<<(std::uint64_t number);
   Statement& operator<<(std::int64_t number);
-  Statement& operator<<(double number);
   Statement& operator<<(bool flag) { return *this << static_cast<std::int64_t>(flag); }
-  Statement& operator<<(std::span<const std::byte> bytes);
-  Statement& operator<<(std::nullptr_t);
 
   // True: there is a row. Also runs what gives none.
   Result<bool> step();
@@ -42,9 +38,6 @@ class Statement {
   std::string text(int column) const;
   std::int64_t integer(int column) const;
   std::uint64_t number(int column) const { return static_cast<std::uint64_t>(integer(column)); }
-  double real(int column) const;
-  bool is_null(int column) const;
-  std::span<const std::byte> bytes(int column) const;
 
  private:
   sqlite3* db_;
@@ -55,13 +48,12 @@ class Statement {
 // One connection. One thread at a time.
 class Database {
  public:
-  static Result<Database> open(const std::string& file, bool must_exist = false);
+  static Result<Database> open(const std::string& file);
   Database(Database&&) noexcept = default;
   Database& operator=(Database&&) noexcept = default;
 
   Statement prepare(std::string_view sql);  // kept for the next time
   Result<void> execute(std::string_view sql);
-  int changes() const;  // rows, of the last statement
   sqlite3* handle() const { return db_.get(); }
   const std::string& file() const { return file_; }
 
@@ -83,8 +75,8 @@ class Database {
 // Rolled back unless it is committed.
 class Transaction {
  public:
-  // Observed: the machine's death may cost the last moments; else the disk has it at commit().
-  static Result<Transaction> begin(Database&, bool observed = false);
+  // The disk has it once commit() returned.
+  static Result<Transaction> begin(Database&);
   Transaction(Transaction&& other) noexcept : db_(std::exchange(other.db_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();

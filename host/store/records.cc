@@ -37,34 +37,4 @@ ApplyError conflict_error(Conflict conflict) {
   return error;
 }
 
-UsageAmounts& UsageAmounts::operator+=(const UsageAmounts& more) {
-  requests += more.requests;
-  input_tokens += more.input_tokens;
-  output_tokens += more.output_tokens;
-  replica_seconds += more.replica_seconds;
-  device_byte_seconds += more.device_byte_seconds;
-  return *this;
-}
-
-Error no_deployment(const DeploymentKey& key) {
-  return {Code::kNotFound, fmt::format("there is no deployment {}", to_string(key))};
-}
-
-Error no_revision(const DeploymentKey& key, std::uint64_t number) {
-  return {Code::kNotFound, fmt::format("deployment {} has no revision {}", to_string(key), number)};
-}
-
-Error no_key(std::string_view id) {
-  return {Code::kNotFound, fmt::format("there is no API key \"{}\"", id)};
-}
-
-Error key_exists(std::string_view id) {
-  return {Code::kPrecondition,
-          fmt::format("an API key \"{}\", or one with its secret, exists already", id)};
-}
-
-ResourceKey resource_key(const DeploymentKey& key) {
-  return {Kind::kDeployment, key.workspace, key.model, key.environment};
-}
-
 }  // namespace tenon::store

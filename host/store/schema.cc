@@ -12,8 +12,8 @@ constexpr std::int64_t kApplication = 0x54454E4F;  // "TENO"
 // Step N brings a store of version N to version N + 1. Never edited once released: add one.
 // Times are microseconds since 1970. Kind 4 is that of deployments (tenon::Kind).
 constexpr std::array<std::string_view, 1> kSteps = {R"sql(
-CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-INSERT INTO counter VALUES ('version', 0), ('forgotten', 0);
+CREATE TABLE state(version INTEGER NOT NULL) STRICT;
+INSERT INTO state VALUES (0);
 
 CREATE TABLE resource(
   kind INTEGER NOT NULL, workspace TEXT NOT NULL, name TEXT NOT NULL, environment TEXT NOT NULL,
@@ -22,51 +22,18 @@ CREATE TABLE resource(
   created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, document TEXT NOT NULL,
   PRIMARY KEY (kind, workspace, name, environment)) STRICT, WITHOUT ROWID;
 
-CREATE TABLE removal(
-  version INTEGER PRIMARY KEY, kind INTEGER NOT NULL, workspace TEXT NOT NULL,
-  name TEXT NOT NULL, environment TEXT NOT NULL) STRICT;
-
 CREATE TABLE revision(
   kind INTEGER NOT NULL DEFAULT 4 CHECK (kind = 4),
   workspace TEXT NOT NULL, model TEXT NOT NULL, environment TEXT NOT NULL,
-  number INTEGER NOT NULL, document TEXT NOT NULL, state TEXT NOT NULL,
-  in_use INTEGER NOT NULL, created_at INTEGER NOT NULL,
+  number INTEGER NOT NULL, document TEXT NOT NULL, created_at INTEGER NOT NULL,
   PRIMARY KEY (workspace, model, environment, number),
   FOREIGN KEY (kind, workspace, model, environment)
     REFERENCES resource(kind, workspace, name, environment) ON DELETE CASCADE)
   STRICT, WITHOUT ROWID;
 
-CREATE TABLE event(
-  id INTEGER PRIMARY KEY,
-  kind INTEGER NOT NULL DEFAULT 4 CHECK (kind = 4),
-  workspace TEXT NOT NULL, model TEXT NOT NULL, environment TEXT NOT NULL,
-  at INTEGER NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
-  FOREIGN KEY (kind, workspace, model, environment)
-    REFERENCES resource(kind, workspace, name, environment) ON DELETE CASCADE) STRICT;
-CREATE INDEX event_of ON event(kind, workspace, model, environment, id);
-
-CREATE TABLE api_key(
-  id TEXT PRIMARY KEY, name TEXT NOT NULL, workspace TEXT NOT NULL, role TEXT NOT NULL,
-  secret BLOB NOT NULL UNIQUE, created_at INTEGER NOT NULL,
-  expires_at INTEGER, last_used_at INTEGER) STRICT;
-
-CREATE TABLE token_count(
-  owner TEXT NOT NULL, policy TEXT NOT NULL, window_begin INTEGER NOT NULL,
-  input INTEGER NOT NULL, output INTEGER NOT NULL,
-  PRIMARY KEY (owner, policy)) STRICT, WITHOUT ROWID;
-
-CREATE TABLE usage(
-  hour INTEGER NOT NULL, workspace TEXT NOT NULL, model TEXT NOT NULL, environment TEXT NOT NULL,
-  revision INTEGER NOT NULL, flavor TEXT NOT NULL,
-  requests INTEGER NOT NULL, input INTEGER NOT NULL, output INTEGER NOT NULL,
-  replica_seconds REAL NOT NULL, device_byte_seconds REAL NOT NULL,
-  PRIMARY KEY (hour, workspace, model, environment, revision, flavor)) STRICT, WITHOUT ROWID;
-
 CREATE TABLE audit(
   number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
-  action TEXT NOT NULL, resource TEXT NOT NULL, result TEXT NOT NULL) STRICT;
-
-CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  action TEXT NOT NULL, resource TEXT NOT NULL) STRICT;
 )sql"};
 
 Result<std::int64_t> pragma(Database& db, std::string_view name) {
@@ -79,11 +46,12 @@ Result<std::int64_t> pragma(Database& db, std::string_view name) {
 }  // namespace
 
 Result<void> migrate(Database& db) {
-  auto prepared = db.execute("PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON");
+  auto prepared =
+      db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
   if (!prepared) {
     return fail(Code::kInternal,
-                fmt::format("{} is no store of Tenon, or it is damaged ({}): restore a backup with "
-                            "`tenon restore`, or move it away to begin anew",
+                fmt::format("{} is no store of Tenon, or it is damaged ({}): move it "
+                            "away to begin anew",
                             db.file(), prepared.error().message));
   }
   auto transaction = Transaction::begin(db);
@@ -99,8 +67,8 @@ Result<void> migrate(Database& db) {
   if (*version > newest) {
     return fail(Code::kPrecondition,
                 fmt::format("{} was written by a later version of Tenon: its schema has version "
-                            "{}, this program knows up to {}. Run that version, or restore an "
-                            "older backup",
+                            "{}, this program knows up to {}. Run that version, or move the file "
+                            "away to begin anew",
                             db.file(), *version, newest));
   }
   for (auto step = *version; step < newest; ++step) {

@@ -1,15 +1,11 @@
-// The store as a file: opening, locking, copying; resources and what goes with a change of them.
-
 #include "host/store/sqlite_store.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sqlite3.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "host/store/columns.h"
@@ -54,23 +50,16 @@ class SqliteStore::Lock {
 
 namespace {
 
-// Copies a database page by page and checks the copy.
-Result<void> copy(sqlite3* from, const std::string& to) {
-  auto copied = Database::open(to);
-  if (!copied) return std::unexpected(copied.error());
-  sqlite3_backup* backup = sqlite3_backup_init(copied->handle(), "main", from, "main");
-  if (!backup)
-    return fail(Code::kInternal, fmt::format("{}: {}", to, sqlite3_errmsg(copied->handle())));
-  sqlite3_backup_step(backup, -1);
-  if (sqlite3_backup_finish(backup) != SQLITE_OK) {
-    return fail(Code::kExhausted, fmt::format("{}: {}", to, sqlite3_errmsg(copied->handle())));
+// Reads all rows that a statement gives.
+template <class T, class Read>
+Result<std::vector<T>> rows(Statement& statement, Read read) {
+  std::vector<T> out;
+  for (;;) {
+    const auto row = statement.step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return out;
+    out.push_back(read(statement));
   }
-  Statement check = copied->prepare("PRAGMA integrity_check");
-  const auto row = check.step();
-  if (!row) return std::unexpected(row.error());
-  const std::string found = check.text(0);
-  if (found == "ok") return {};
-  return fail(Code::kInternal, fmt::format("{}: the copy is damaged: {}", to, found));
 }
 
 }  // namespace
@@ -89,49 +78,11 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& file, 
   return std::unique_ptr<SqliteStore>(new SqliteStore(*std::move(db), *std::move(lock), bounds));
 }
 
-Result<void> SqliteStore::backup(const std::string& to) {
-  if (::access(to.c_str(), F_OK) == 0) {
-    return fail(Code::kPrecondition, fmt::format("{} exists: name a new file", to));
-  }
-  // A connection of its own, so that changes go on meanwhile.
-  auto reader = Database::open(db_.file(), true);
-  if (!reader) return std::unexpected(reader.error());
-  auto done = copy(reader->handle(), to);
-  if (!done) ::unlink(to.c_str());
-  return done;
-}
-
-Result<void> SqliteStore::restore(const std::string& backup, const std::string& file) {
-  auto lock = Lock::take(file);
-  if (!lock) return std::unexpected(lock.error());
-  auto from = Database::open(backup, true);
-  if (!from) return std::unexpected(from.error());
-  const std::string fresh = file + ".restoring";
-  ::unlink(fresh.c_str());
-  if (auto done = copy(from->handle(), fresh); !done) return done;
-  {
-    auto copied = Database::open(fresh, true);
-    if (!copied) return std::unexpected(copied.error());
-    if (auto known = migrate(*copied); !known) return known;
-    if (auto whole = copied->execute("PRAGMA journal_mode=DELETE"); !whole) return whole;
-  }
-  for (const char* part : {"-wal", "-shm"}) ::unlink((file + part).c_str());
-  if (std::rename(fresh.c_str(), file.c_str()) != 0) {
-    return fail(Code::kExhausted, fmt::format("{}: {}", file, std::strerror(errno)));
-  }
-  return {};
-}
-
-Result<std::uint64_t> SqliteStore::counter(std::string_view name) {
-  Statement statement = db_.prepare("SELECT value FROM counter WHERE name = ?");
-  statement << name;
+Result<std::uint64_t> SqliteStore::version() {
+  Statement statement = db_.prepare("SELECT version FROM state");
   const auto row = statement.step();
   if (!row) return std::unexpected(row.error());
-  return *row ? statement.number(0) : 0;
-}
-
-Result<void> SqliteStore::set_counter(std::string_view name, std::uint64_t value) {
-  return (db_.prepare("UPDATE counter SET value = ? WHERE name = ?") << value << name).run();
+  return statement.number(0);
 }
 
 std::expected<std::vector<Outcome>, ApplyError> SqliteStore::apply(std::span<const Change> changes,
@@ -140,20 +91,21 @@ std::expected<std::vector<Outcome>, ApplyError> SqliteStore::apply(std::span<con
   const auto failed = [](const Error& error) { return std::unexpected(ApplyError{error, {}}); };
   auto transaction = Transaction::begin(db_);
   if (!transaction) return failed(transaction.error());
-  const auto last = counter("version");
+  const auto last = version();
   if (!last) return failed(last.error());
-  std::uint64_t version = *last;
+  std::uint64_t now = *last;
   std::vector<Outcome> outcomes;
   outcomes.reserve(changes.size());
   for (const Change& change : changes) {
-    auto outcome = apply_one(change, author, version + 1);
+    auto outcome = apply_one(change, author, now + 1);
     if (!outcome) return std::unexpected(std::move(outcome.error()));
-    if (outcome->done != Done::kUnchanged) ++version;
+    if (outcome->done != Done::kUnchanged) ++now;
     outcomes.push_back(*outcome);
   }
-  if (version == *last) return outcomes;
-  if (auto set = set_counter("version", version); !set) return failed(set.error());
-  if (auto swept = forget_old_removals(); !swept) return failed(swept.error());
+  if (now == *last) return outcomes;
+  if (auto set = (db_.prepare("UPDATE state SET version = ?") << now).run(); !set) {
+    return failed(set.error());
+  }
   if (auto done = transaction->commit(); !done) return failed(done.error());
   return outcomes;
 }
@@ -176,10 +128,7 @@ std::expected<Outcome, ApplyError> SqliteStore::apply_one(const Change& change,
     outcome = {Done::kDeleted, version, 0};
     Statement gone = db_.prepare(
         "DELETE FROM resource WHERE kind = ? AND workspace = ? AND name = ? AND environment = ?");
-    Statement noted = db_.prepare(
-        "INSERT INTO removal(version, kind, workspace, name, environment) VALUES (?, ?, ?, ?, ?)");
     done = bind_key(gone, change.key).run();
-    if (done) done = bind_key(noted << version, change.key).run();
   } else if (*found && (*found)->document == change.document &&
              (*found)->managed_by == change.managed_by && change.revision.empty()) {
     return outcome;
@@ -200,8 +149,8 @@ std::expected<Outcome, ApplyError> SqliteStore::apply_one(const Change& change,
     }
   }
   if (done) {
-    done = append_audit({0, author.at, author.by, std::string(to_string(outcome.done)),
-                         to_string(change.key), "ok"});
+    done = append_audit(
+        {0, author.at, author.by, std::string(to_string(outcome.done)), to_string(change.key)});
   }
   if (!done) return failed(done.error());
   return outcome;
@@ -216,83 +165,95 @@ Result<std::optional<Resource>> SqliteStore::find(const ResourceKey& key) {
   return *row ? std::optional(resource_of(statement)) : std::nullopt;
 }
 
-Result<std::optional<Resource>> SqliteStore::get(const ResourceKey& key) {
-  const std::lock_guard lock(mutex_);
-  return find(key);
-}
-
-Result<Page> SqliteStore::list(const ListQuery& query) {
+Result<Page> SqliteStore::list(Kind kind, const std::optional<ResourceKey>& after,
+                               std::size_t limit) {
   const std::lock_guard lock(mutex_);
   Page page;
-  const auto version = counter("version");
-  if (!version) return std::unexpected(version.error());
-  page.version = *version;
-  const ResourceKey after = query.after.value_or(ResourceKey{query.kind, "", "", ""});
+  const auto now = version();
+  if (!now) return std::unexpected(now.error());
+  page.version = *now;
+  const ResourceKey from = after.value_or(ResourceKey{kind, "", "", ""});
   Statement statement = db_.prepare(
-      "SELECT * FROM resource WHERE kind = ?1 AND (workspace, name, environment) > (?2, ?3, ?4) "
-      "AND (?5 OR workspace = ?6) AND substr(name, 1, length(?7)) = ?7 "
-      "ORDER BY workspace, name, environment LIMIT ?8");
-  statement << static_cast<std::int64_t>(query.kind) << after.workspace << after.name
-            << after.environment << !query.workspace << query.workspace.value_or("") << query.prefix
-            << static_cast<std::uint64_t>(query.limit + 1);
+      "SELECT * FROM resource WHERE kind = ? AND (workspace, name, environment) > (?, ?, ?) "
+      "ORDER BY workspace, name, environment LIMIT ?");
+  statement << static_cast<std::int64_t>(kind) << from.workspace << from.name << from.environment
+            << static_cast<std::uint64_t>(limit + 1);
   for (;;) {
     const auto row = statement.step();
     if (!row) return std::unexpected(row.error());
     if (!*row) return page;
-    if (page.items.size() == query.limit) break;
+    if (page.items.size() == limit) break;
     page.items.push_back(resource_of(statement));
   }
   page.more = true;
   return page;
 }
 
-Result<Changes> SqliteStore::changes_since(std::uint64_t since, std::size_t limit) {
+Result<std::uint64_t> SqliteStore::begin_revision(const Change& change, const Author& author) {
+  const DeploymentKey key = deployment_key(change.key);
+  Statement last = db_.prepare(
+      "SELECT max(number) FROM revision WHERE workspace = ? AND model = ? AND environment = ?");
+  const auto row = bind_key(last, key).step();
+  if (!row) return std::unexpected(row.error());
+  const std::uint64_t number = last.number(0) + 1;
+  Statement added = db_.prepare(
+      "INSERT INTO revision(workspace, model, environment, number, document, created_at) VALUES "
+      "(?, ?, ?, ?, ?, ?)");
+  auto done = (bind_key(added, key) << number << change.revision << to_micros(author.at)).run();
+  if (done && number > bounds_.revisions) {
+    Statement forgotten = db_.prepare(
+        "DELETE FROM revision WHERE workspace = ? AND model = ? AND environment = ? AND number <= "
+        "?");
+    done = (bind_key(forgotten, key) << number - bounds_.revisions).run();
+  }
+  if (!done) return std::unexpected(done.error());
+  return number;
+}
+
+Result<std::map<DeploymentKey, std::uint64_t>> SqliteStore::newest_revisions() {
   const std::lock_guard lock(mutex_);
-  Changes out;
-  const auto version = counter("version");
-  const auto forgotten = counter("forgotten");
-  if (!version || !forgotten) return std::unexpected((version ? forgotten : version).error());
-  out.version = *version;
-  out.too_old = since < *forgotten;
-  if (out.too_old) return out;
-  // Both in one order, so that `limit` cuts at a version.
   Statement statement = db_.prepare(
-      "SELECT version, kind, workspace, name, environment, 0 FROM resource WHERE version > ?1 "
-      "UNION ALL SELECT version, kind, workspace, name, environment, 1 FROM removal WHERE version "
-      "> ?1 ORDER BY 1 LIMIT ?2");
-  statement << since << static_cast<std::uint64_t>(limit + 1);
-  std::uint64_t told = since;
+      "SELECT workspace, model, environment, max(number) FROM revision GROUP BY 1, 2, 3");
+  std::map<DeploymentKey, std::uint64_t> out;
   for (;;) {
     const auto row = statement.step();
     if (!row) return std::unexpected(row.error());
     if (!*row) return out;
-    if (out.put.size() + out.removed.size() == limit) break;
-    told = statement.number(0);
-    const ResourceKey key = key_of(statement, 1);
-    if (statement.integer(5) == 1) {
-      out.removed.push_back({key, told});
-    } else {
-      auto resource = find(key);
-      if (!resource) return std::unexpected(resource.error());
-      if (*resource) out.put.push_back(**std::move(resource));
-    }
+    out.emplace_hint(out.end(), deployment_of(statement, 0), statement.number(3));
   }
-  out.version = told;
-  return out;
 }
 
-Result<void> SqliteStore::forget_old_removals() {
-  Statement oldest =
-      db_.prepare("SELECT version FROM removal ORDER BY version DESC LIMIT 1 OFFSET ?");
-  oldest << static_cast<std::uint64_t>(bounds_.removals);
-  const auto row = oldest.step();
-  if (!row) return std::unexpected(row.error());
-  if (!*row) return {};
-  const std::uint64_t version = oldest.number(0);
-  if (auto gone = (db_.prepare("DELETE FROM removal WHERE version <= ?") << version).run(); !gone) {
-    return gone;
-  }
-  return set_counter("forgotten", version);
+Result<std::vector<Revision>> SqliteStore::revisions(const DeploymentKey& key) {
+  const std::lock_guard lock(mutex_);
+  Statement statement = db_.prepare(
+      "SELECT number, document, created_at FROM revision WHERE workspace = ? AND model = ? AND "
+      "environment = ? ORDER BY number DESC");
+  bind_key(statement, key);
+  return rows<Revision>(statement, [](const Statement& row) {
+    return Revision{row.number(0), row.text(1), from_micros(row.integer(2))};
+  });
+}
+
+Result<void> SqliteStore::append_audit(const AuditEntry& entry) {
+  Statement added = db_.prepare("INSERT INTO audit(at, who, action, resource) VALUES (?, ?, ?, ?)");
+  added << to_micros(entry.at) << entry.who << entry.action << entry.resource;
+  if (auto done = added.run(); !done) return done;
+  Statement forgotten =
+      db_.prepare("DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?");
+  return (forgotten << static_cast<std::uint64_t>(bounds_.audit)).run();
+}
+
+Result<std::vector<AuditEntry>> SqliteStore::audit(std::optional<std::uint64_t> before,
+                                                   std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  Statement statement = db_.prepare(
+      "SELECT number, at, who, action, resource FROM audit WHERE ? OR number < ? ORDER BY number "
+      "DESC LIMIT ?");
+  statement << !before << before.value_or(0) << static_cast<std::uint64_t>(limit);
+  return rows<AuditEntry>(statement, [](const Statement& row) {
+    return AuditEntry{row.number(0), from_micros(row.integer(1)), row.text(2), row.text(3),
+                      row.text(4)};
+  });
 }
 
 }  // namespace tenon::store
