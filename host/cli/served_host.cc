@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -321,8 +322,11 @@ void ServedHost::stop_at_once() {
   gateway_.stop();
   deployments_.shutdown(milliseconds(0), [this] { loops_.stop(); });
   last_resort_.expires_after(kLastResort);
-  last_resort_.async_wait([this](boost::system::error_code error) {
-    if (!error) loops_.stop();
+  last_resort_.async_wait([](boost::system::error_code error) {
+    if (error) return;
+    // A plugin that hangs inside the host is waited for by whoever ends it.
+    log::error("stopped without waiting for what does not end");
+    std::_Exit(EXIT_FAILURE);
   });
 }
 

@@ -1,7 +1,5 @@
 #include "host/devices/helper_process.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,45 +12,11 @@
 #include <cstring>
 
 #include "host/devices/report.h"
+#include "host/loop/spawn.h"
 
 namespace tenon::devices {
-namespace {
 
 namespace asio = boost::asio;
-
-// 0 or the error.
-int spawn(const std::string& program, std::vector<std::string> environment, int socket,
-          pid_t& pid) {
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, socket, 3);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none, all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  std::string name = "tenon-devices";
-  char* arguments[] = {name.data(), nullptr};
-  std::vector<char*> variables;
-  for (std::string& variable : environment) variables.push_back(variable.data());
-  variables.push_back(nullptr);
-  const int error =
-      ::posix_spawn(&pid, program.c_str(), &actions, &attributes, arguments, variables.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  return error;
-}
-
-}  // namespace
 
 HelperProcess::HelperProcess(asio::io_context& context, int socket, pid_t pid)
     : socket_(context, asio::local::stream_protocol(), socket), pidfd_(context), pid_(pid) {
@@ -67,14 +31,13 @@ Result<std::shared_ptr<HelperProcess>> HelperProcess::start(asio::io_context& co
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return fail(Code::kExhausted, std::string("socketpair: ") + std::strerror(errno), true);
   }
-  pid_t pid = 0;
-  const int error = spawn(program, std::move(environment), ends[1], pid);
+  const auto pid = spawn(program, {"tenon-devices"}, std::move(environment), ends[1]);
   ::close(ends[1]);
-  if (error != 0) {
+  if (!pid) {
     ::close(ends[0]);
-    return fail(Code::kUnavailable, "starting " + program + ": " + std::strerror(error), true);
+    return std::unexpected(pid.error());
   }
-  std::shared_ptr<HelperProcess> process(new HelperProcess(context, ends[0], pid));
+  std::shared_ptr<HelperProcess> process(new HelperProcess(context, ends[0], *pid));
   process->watch();
   return process;
 }

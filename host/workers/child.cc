@@ -1,18 +1,17 @@
 #include "host/workers/child.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 
+#include "host/loop/spawn.h"
 #include "host/telemetry/log.h"
 
 namespace tenon::workers {
@@ -31,10 +30,6 @@ ExitStatus status_of(const siginfo_t& info) {
           std::nullopt};
 }
 
-std::unexpected<Error> os_error(const std::string& what, int error) {
-  return fail(Code::kUnavailable, what + ": " + std::strerror(error), true);
-}
-
 // Packets of one process served before others have their turn.
 constexpr int kPacketsPerTurn = 64;
 
@@ -49,39 +44,11 @@ Result<std::shared_ptr<Child>> Child::spawn(boost::asio::io_context& control,
                                             const std::string& executable, Handler& handler) {
   auto ends = Channel::pair();
   if (!ends) return std::unexpected(ends.error());
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-#ifndef TENON_SANITIZED  // whose reports go there
-  ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-#endif
-  ::posix_spawn_file_actions_adddup2(&actions, ends->second.fd(), 3);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none, all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  // A group of its own: Ctrl-C at the host's terminal is the host's business.
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-
-  std::string name = "tenon-worker";
-  std::string host = std::to_string(::getpid());
-  const std::array<char*, 3> arguments{name.data(), host.data(), nullptr};
-  const std::array<char*, 1> environment{nullptr};
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, executable.c_str(), &actions, &attributes, arguments.data(),
-                                  environment.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  if (error != 0) return os_error("starting " + executable, error);
+  const auto pid =
+      tenon::spawn(executable, {"tenon-worker", std::to_string(::getpid())}, {}, ends->second.fd());
+  if (!pid) return std::unexpected(pid.error());
   std::shared_ptr<Child> child(new Child(control, std::move(ends->first), handler));
-  child->claim(pid);
+  child->claim(*pid);
   child->listen();
   return child;
 }

@@ -49,22 +49,35 @@ std::string HostReplica::subject() const {
 
 // ---- the [control] role of the plugin ----
 
-void HostReplica::start() {
-  std::thread([self = shared_from_this()] { self->run(); }).detach();
+HostReplica::~HostReplica() {
+  // It has given the replica up, or nobody would destroy it.
+  if (thread_.joinable()) thread_.join();
 }
 
-void HostReplica::run() {
-  auto loaded = load();
-  const bool good = loaded.has_value();
-  asio::post(loops_.control(), [self = shared_from_this(), loaded = std::move(loaded)]() mutable {
-    self->on_loaded(std::move(loaded));
-  });
-  if (good) {
-    std::unique_lock lock(end_mutex_);
-    end_changed_.wait(lock, [this] { return unload_wanted_; });
+void HostReplica::start() {
+  thread_ = std::thread(run, shared_from_this());
+}
+
+void HostReplica::run(std::shared_ptr<HostReplica> self) {
+  const auto loaded = self->load();
+  asio::io_context& control = self->loops_.control();
+  if (loaded) {
+    asio::post(control, [self] { self->on_loaded(); });
+    std::unique_lock lock(self->end_mutex_);
+    self->end_changed_.wait(lock, [&] { return self->unload_wanted_; });
   }
-  unload();
-  asio::post(loops_.control(), [self = shared_from_this()] { self->finish({}); });
+  self->unload();
+  // From here on the replica is the control loop's alone, as are the timer and the ports in it.
+  asio::post(control, [self = std::move(self), loaded] {
+    if (!loaded && !self->faulty_) self->gone_ = {Gone::Kind::kLoadFailed, loaded.error()};
+    self->finish();
+  });
+}
+
+void HostReplica::end() {
+  state_->cancel_load.store(1);
+  tell_unload();
+  if (thread_.joinable()) thread_.join();
 }
 
 Result<void> HostReplica::load() {
@@ -132,17 +145,11 @@ void HostReplica::unload() {
   if (loaded_.runtime != nullptr) loaded_.api.destroy(loaded_.runtime);
 }
 
-void HostReplica::on_loaded(Result<void> loaded) {
-  if (finished_) return;
-  if (!loaded) {
-    finish({Gone::Kind::kLoadFailed, loaded.error()});
-  } else if (stopping_) {
-    tell_unload();
-  } else {
-    ready_ = true;
-    accepting_.store(true, std::memory_order_release);
-    observer_.on_ready(times_);
-  }
+void HostReplica::on_loaded() {
+  if (stopping_) return tell_unload();
+  ready_ = true;
+  accepting_.store(true, std::memory_order_release);
+  observer_.on_ready(times_);
 }
 
 void HostReplica::tell_unload() {
@@ -296,12 +303,10 @@ void HostReplica::progress(double done, std::string_view what) {
 void HostReplica::fault(const Error& error) {
   accepting_.store(false, std::memory_order_release);
   asio::post(loops_.control(), [self = shared_from_this(), error] {
-    if (self->finished_) return;
+    if (std::exchange(self->faulty_, true) || self->finished_) return;
     log::error("plugin inside the host failed",
                {{"plugin", self->spec_.plugin.id}, {"rule", error.message}});
-    const Error text{Code::kUnavailable, self->subject() + " was ended: " + error.message, true};
-    self->tell_unload();
-    self->finish({Gone::Kind::kDied, text});
+    self->give_up("was ended: " + error.message);
   });
 }
 
@@ -321,22 +326,27 @@ void HostReplica::stop(milliseconds grace) {
   }
   timer_.expires_after(grace);
   timer_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-    if (error || self->finished_) return;
-    const Failure stopped{
-        Failure::Kind::kDied,
-        {Code::kUnavailable, self->subject() + " was stopped before it answered", true}};
-    self->close_ports(stopped, [self] { self->tell_unload(); });
+    if (!error && !self->finished_) self->give_up("was stopped before it answered");
   });
 }
 
-void HostReplica::finish(Gone gone) {
-  if (std::exchange(finished_, true)) return;
+void HostReplica::give_up(const std::string& why) {
+  const Error error{Code::kUnavailable, subject() + " " + why, true};
+  close_ports({Failure::Kind::kDied, error}, [self = shared_from_this(), error] {
+    if (self->faulty_) self->gone_ = {Gone::Kind::kDied, error};
+    self->tell_unload();
+  });
+}
+
+void HostReplica::finish() {
+  finished_ = true;
+  thread_.join();
   timer_.cancel();
   accepting_.store(false, std::memory_order_release);
-  const Failure failure{Failure::Kind::kDied, gone.error};
-  close_ports(failure, [self = shared_from_this(), gone] {
+  const Failure failure{Failure::Kind::kDied, gone_.error};
+  close_ports(failure, [self = shared_from_this()] {
     if (auto ended = std::move(self->on_ended_)) ended(*self);
-    self->observer_.on_gone(gone);
+    self->observer_.on_gone(self->gone_);
   });
 }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "host/loop/event_loops.h"
@@ -30,8 +31,11 @@ class HostReplica final : public Replica,
   HostReplica(EventLoops& loops, const ReplicaSpec& spec, ReplicaObserver& observer,
               std::optional<CacheFolder> cache, std::shared_ptr<std::mutex> loads,
               std::function<void(HostReplica&)> on_ended);
+  ~HostReplica() override;
 
-  void start();                               // [control]
+  void start();  // [control]
+  // Ends the plugin and waits for that, however long it takes; tells nobody.
+  void end();                                 // [control]
   std::vector<PluginMetric> metrics() const;  // [any]
 
   std::expected<RequestId, SubmitError> submit(unsigned loop, const RequestView&,
@@ -75,11 +79,13 @@ class HostReplica final : public Replica,
   void fault(const Error&) override;
   Cache* cache() override { return cache_ ? &*cache_ : nullptr; }
 
-  void run();  // the [control] role, on a thread of its own
+  // The plugin's [control] role, on a thread of its own.
+  static void run(std::shared_ptr<HostReplica> self);
   Result<void> load();
   void unload();
-  void on_loaded(Result<void>);  // [control]
-  void finish(Gone);             // [control]
+  void on_loaded();                      // [control]
+  void give_up(const std::string& why);  // [control]
+  void finish();                         // [control]
   void close_ports(const Failure&, std::function<void()> then);
   void serve(Port&);
   void count(Port&);
@@ -104,13 +110,16 @@ class HostReplica final : public Replica,
 
   bool ready_ = false;  // [control], as what follows
   bool stopping_ = false;
+  bool faulty_ = false;
   bool finished_ = false;
+  Gone gone_;
   unsigned drained_ = 0;
   boost::asio::steady_timer timer_;
 
   std::mutex end_mutex_;
   std::condition_variable end_changed_;
   bool unload_wanted_ = false;
+  std::thread thread_;
 };
 
 }  // namespace tenon::workers

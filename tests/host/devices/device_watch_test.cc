@@ -122,9 +122,12 @@ TEST_F(DeviceWatchTest, SeesSlicesInPlaceOfTheirBoard) {
 TEST_F(DeviceWatchTest, ADeviceThatVanishesIsLost) {
   const std::string both = gpu(0, "NVIDIA L4", kH100) + gpu(1, "NVIDIA L4", kH100);
   play(both);
-  EXPECT_EQ(next().devices[1].health, Health::kOk);
+  Gpus gpus = next();
+  ASSERT_EQ(gpus.devices.size(), 2u);
+  EXPECT_EQ(gpus.devices[1].health, Health::kOk);
   play(both + "lost|GPU-1\n");
-  const Gpus gpus = next();
+  gpus = next();
+  ASSERT_EQ(gpus.devices.size(), 2u);
   EXPECT_EQ(gpus.devices[0].health, Health::kOk);
   EXPECT_EQ(gpus.devices[1].health, Health::kLost);
   EXPECT_THAT(gpus.devices[1].reason, HasSubstr("GPU is lost"));

@@ -18,10 +18,15 @@
 #include <thread>
 #include <vector>
 
+#include "host/devices/helper/nvml.h"
+
 namespace {
+
+namespace nvml = tenon::devices::nvml;
 
 using Fields = std::vector<std::string>;
 
+// What the caller holds as a `nvml::Device`.
 struct Device {
   std::string uuid, name, bus;
   unsigned minor = 0, gi = 0, ci = 0;
@@ -104,13 +109,20 @@ void enter(const char* function) {
   }
 }
 
+Device& of(nvml::Device handle) {
+  return *reinterpret_cast<Device*>(handle);
+}
+nvml::Device handle_of(Device* device) {
+  return reinterpret_cast<nvml::Device>(device);
+}
+
 int put(const std::string& value, char* text, unsigned size) {
   if (value.size() + 1 > size) return 7;
   std::memcpy(text, value.c_str(), value.size() + 1);
   return 0;
 }
 
-int link_level(Device* a, Device* b) {
+int link_level(const Device* a, const Device* b) {
   for (const auto& [pair, level] : g_machine.links) {
     const auto* x = g_machine.gpus[pair.first];
     const auto* y = g_machine.gpus[pair.second];
@@ -144,85 +156,78 @@ int nvmlDeviceGetCount_v2(unsigned* count) {
   *count = static_cast<unsigned>(g_machine.gpus.size());
   return 0;
 }
-int nvmlDeviceGetHandleByIndex_v2(unsigned index, Device** device) {
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, nvml::Device* device) {
   if (index >= g_machine.gpus.size()) return 2;
-  *device = g_machine.gpus[index];
+  *device = handle_of(g_machine.gpus[index]);
   return 0;
 }
-int nvmlDeviceGetUUID(Device* d, char* text, unsigned size) {
-  return put(d->uuid, text, size);
+int nvmlDeviceGetUUID(nvml::Device d, char* text, unsigned size) {
+  return put(of(d).uuid, text, size);
 }
-int nvmlDeviceGetName(Device* d, char* text, unsigned size) {
-  return put(d->name, text, size);
+int nvmlDeviceGetName(nvml::Device d, char* text, unsigned size) {
+  return put(of(d).name, text, size);
 }
-int nvmlDeviceGetMemoryInfo(Device* d, unsigned long long* memory) {
+int nvmlDeviceGetMemoryInfo(nvml::Device d, nvml::Memory* memory) {
   enter("memory");
-  if (d->lost) return 15;
-  memory[0] = d->total;
-  memory[1] = d->free;
-  memory[2] = d->total - d->free;
+  if (of(d).lost) return 15;
+  *memory = {of(d).total, of(d).free, of(d).total - of(d).free};
   return 0;
 }
-int nvmlDeviceGetPciInfo_v3(Device* d, char* info) {
-  return put(d->bus, info + 36, 32);  // busId, after the legacy id and five numbers
+int nvmlDeviceGetPciInfo_v3(nvml::Device d, nvml::PciInfo* info) {
+  return put(of(d).bus, info->bus_id, sizeof(info->bus_id));
 }
-int nvmlDeviceGetMinorNumber(Device* d, unsigned* minor) {
-  *minor = d->minor;
+int nvmlDeviceGetMinorNumber(nvml::Device d, unsigned* minor) {
+  *minor = of(d).minor;
   return 0;
 }
-int nvmlDeviceGetCudaComputeCapability(Device* d, int* major, int* minor) {
-  *major = d->compute / 10;
-  *minor = d->compute % 10;
+int nvmlDeviceGetCudaComputeCapability(nvml::Device d, int* major, int* minor) {
+  *major = of(d).compute / 10;
+  *minor = of(d).compute % 10;
   return 0;
 }
-int nvmlDeviceGetTotalEccErrors(Device* d, int, int, unsigned long long* errors) {
-  *errors = d->ecc;
-  return d->lost ? 15 : 0;
+int nvmlDeviceGetTotalEccErrors(nvml::Device d, int, int, unsigned long long* errors) {
+  *errors = of(d).ecc;
+  return of(d).lost ? 15 : 0;
 }
-int nvmlDeviceGetMigMode(Device* d, unsigned* current, unsigned* pending) {
-  *current = *pending = d->slices.empty() ? 0 : 1;
+int nvmlDeviceGetMigMode(nvml::Device d, unsigned* current, unsigned* pending) {
+  *current = *pending = of(d).slices.empty() ? 0 : 1;
   return 0;
 }
-int nvmlDeviceGetMaxMigDeviceCount(Device*, unsigned* count) {
+int nvmlDeviceGetMaxMigDeviceCount(nvml::Device, unsigned* count) {
   *count = 7;
   return 0;
 }
-int nvmlDeviceGetMigDeviceHandleByIndex(Device* d, unsigned index, Device** slice) {
-  if (index >= d->slices.size()) return 6;
-  *slice = d->slices[index];
+int nvmlDeviceGetMigDeviceHandleByIndex(nvml::Device d, unsigned index, nvml::Device* slice) {
+  if (index >= of(d).slices.size()) return 6;
+  *slice = handle_of(of(d).slices[index]);
   return 0;
 }
-int nvmlDeviceGetGpuInstanceId(Device* d, unsigned* id) {
-  *id = d->gi;
+int nvmlDeviceGetGpuInstanceId(nvml::Device d, unsigned* id) {
+  *id = of(d).gi;
   return 0;
 }
-int nvmlDeviceGetComputeInstanceId(Device* d, unsigned* id) {
-  *id = d->ci;
+int nvmlDeviceGetComputeInstanceId(nvml::Device d, unsigned* id) {
+  *id = of(d).ci;
   return 0;
 }
-int nvmlDeviceGetTopologyCommonAncestor(Device* a, Device* b, int* level) {
-  *level = link_level(a, b);
+int nvmlDeviceGetTopologyCommonAncestor(nvml::Device a, nvml::Device b, int* level) {
+  *level = link_level(&of(a), &of(b));
   return 0;
 }
-int nvmlDeviceGetP2PStatus(Device* a, Device* b, int, int* status) {
-  *status = link_level(a, b) == 0 ? 0 : 3;
+int nvmlDeviceGetP2PStatus(nvml::Device a, nvml::Device b, int, int* status) {
+  *status = link_level(&of(a), &of(b)) == 0 ? 0 : 3;
   return 0;
 }
-int nvmlEventSetCreate(void** set) {
-  *set = &g_machine;
+int nvmlEventSetCreate(nvml::EventSet* set) {
+  *set = reinterpret_cast<nvml::EventSet>(&g_machine);
   return 0;
 }
-int nvmlDeviceRegisterEvents(Device*, unsigned long long, void*) {
+int nvmlDeviceRegisterEvents(nvml::Device, unsigned long long, nvml::EventSet) {
   return 0;
 }
-struct EventData {
-  Device* device;
-  unsigned long long type, data;
-  unsigned gi, ci;
-};
-int nvmlEventSetWait_v2(void*, EventData* data, unsigned) {
+int nvmlEventSetWait_v2(nvml::EventSet, nvml::EventData* data, unsigned) {
   if (g_machine.xids.empty()) return 10;
-  *data = {g_machine.xids.back().first, 8, g_machine.xids.back().second, 0, 0};
+  *data = {handle_of(g_machine.xids.back().first), 8, g_machine.xids.back().second, 0, 0};
   g_machine.xids.pop_back();
   return 0;
 }
