@@ -134,6 +134,17 @@ Result<std::vector<Draft>> read_manifest_file(const std::string& file, const Loa
   return out;
 }
 
+// Passes on whose status is new.
+class News final : public lifecycle::LifeObserver {
+ public:
+  explicit News(std::function<void(const DeploymentKey&)> tell) : tell_(std::move(tell)) {}
+  void on_event(const DeploymentKey& key, const lifecycle::LifeEvent&) override { tell_(key); }
+  void on_revision(const DeploymentKey&, std::uint64_t, Outcome, std::string_view) override {}
+
+ private:
+  std::function<void(const DeploymentKey&)> tell_;
+};
+
 }  // namespace
 
 Result<Loaded> load(const std::string& path) {
@@ -165,7 +176,8 @@ ServedHost::ServedHost(Loaded loaded)
       cpus_(devices::read_cpus()),
       loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
       launcher_(loops_, launcher_options(config_)),
-      deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_)),
+      deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_),
+                   &life_),
       access_(random_secret()),
       control_(loops_,
                {.metrics = [this] { return metrics_.render(); },
@@ -205,9 +217,13 @@ Result<void> ServedHost::start() {
       std::chrono::system_clock::now);
   if (!catalog) return std::unexpected(catalog.error());
   catalog_ = *std::move(catalog);
-  api_ = std::make_unique<control::Api>(control::Api::Parts{*catalog_, *store_, deployments_,
-                                                            [this] { return known(); }, machine_,
-                                                            config_.host.workspace});
+  api_ = std::make_unique<control::Api>(
+      control::Api::Parts{loops_, *catalog_, *store_, deployments_, [this] { return known(); },
+                          machine_, config_.host.workspace});
+  news_ = std::make_unique<News>([this](const DeploymentKey& key) {
+    if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
+  });
+  life_.add(*news_);
   if (auto applied = apply(files_, config_.host.prune); !applied) {
     return std::unexpected(applied.error());
   }
@@ -215,6 +231,7 @@ Result<void> ServedHost::start() {
   access_.set_rate(config_.host.limits.requests_per_key);
   follow(catalog_->snapshot());
   catalog_->listen([this](const std::shared_ptr<const control::Snapshot>& snapshot) {
+    api_->watches().on_snapshot(snapshot);
     boost::asio::post(loops_.control(), [this, snapshot] { follow(snapshot); });
   });
   if (auto bound = gateway_.listen(); !bound) return bound;
@@ -310,6 +327,7 @@ void ServedHost::on_signal(int signal) {
 void ServedHost::stop() {
   log::info("stopping", {{"drain_seconds", config_.host.limits.drain.count() / 1000}});
   stopping_ = true;
+  api_->watches().close();
   gateway_.drain([this] {
     deployments_.shutdown(at_once_ ? milliseconds(0) : kReplicaGrace, [this] { loops_.stop(); });
   });

@@ -75,14 +75,16 @@ class ServedHost {
   std::shared_ptr<const control::Known> known_;
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<control::Catalog> catalog_;
-  std::unique_ptr<control::Api> api_;
   const devices::Cpus cpus_;
   EventLoops loops_;
+  std::unique_ptr<control::Api> api_;
   std::atomic<bool> stopping_{false};
   bool at_once_ = false;
   telemetry::Metrics metrics_;
   lifecycle::SystemClock clock_;
   workers::Launcher launcher_;
+  lifecycle::LifeObservers life_;
+  std::unique_ptr<lifecycle::LifeObserver> news_;  // for those who watch
   lifecycle::Deployments deployments_;
   access::Access access_;
   control::Control control_;

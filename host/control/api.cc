@@ -87,6 +87,20 @@ std::string_view name_key(Kind kind) {
 
 }  // namespace
 
+Api::Api(Parts parts)
+    : parts_(std::move(parts)),
+      watches_(std::make_shared<Watches>(
+          parts_.loops, [this](const Entry& entry) { return show(entry, false); })) {}
+
+json::object Api::show(const Entry& entry, bool whole) const {
+  const ResourceKey& key = entry.resource.key;
+  if (key.kind != Kind::kDeployment) return resource_json(entry, nullptr);
+  const auto status = parts_.dispatcher.status_of(deployment_key(key));
+  json::object out = resource_json(entry, status ? &*status : nullptr);
+  if (whole && status) out["events"] = events_json(*status);
+  return out;
+}
+
 void Api::handle(const Request& request, std::shared_ptr<Reply> reply) {
   const std::string_view method =
       request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);

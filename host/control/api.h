@@ -9,6 +9,7 @@
 #include "host/config/manifest.h"
 #include "host/control/call.h"
 #include "host/control/catalog.h"
+#include "host/control/watches.h"
 #include "host/lifecycle/dispatcher.h"
 #include "host/plugins/manifest.h"
 
@@ -24,6 +25,7 @@ struct Known {
 class Api {
  public:
   struct Parts {
+    EventLoops& loops;
     Catalog& catalog;
     store::Store& store;
     const lifecycle::Dispatcher& dispatcher;
@@ -31,10 +33,14 @@ class Api {
     const config::Surroundings& surroundings;
     std::string workspace;  // of calls that name none
   };
-  explicit Api(Parts parts) : parts_(std::move(parts)) {}
+  explicit Api(Parts);
 
   void handle(const Request&, std::shared_ptr<Reply>);
   const Parts& parts() const { return parts_; }
+  Watches& watches() { return *watches_; }
+
+  // As answers show it; `whole` has what is left out of lists.
+  boost::json::object show(const Entry&, bool whole) const;
 
   // A resource of a request's body, which is its spec or has it under "spec"; nothing when it was
   // refused.
@@ -47,6 +53,7 @@ class Api {
   std::optional<Draft> read(Call&, Kind, const boost::json::object& spec, std::string_view prefix);
 
   const Parts parts_;
+  const std::shared_ptr<Watches> watches_;
 };
 
 std::span<const Route> routes();

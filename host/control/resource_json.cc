@@ -1,6 +1,5 @@
 #include "host/control/resource_json.h"
 
-#include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <chrono>
 #include <cmath>
@@ -62,6 +61,19 @@ json::object status_json(const lifecycle::DeploymentStatus& status) {
   if (status.load_done >= 0) {
     out["loading"] = {{"done", std::round(status.load_done * 1e3) / 1e3},
                       {"stage", status.load_stage}};
+  }
+  return out;
+}
+
+json::array events_json(const lifecycle::DeploymentStatus& status) {
+  json::array out;
+  for (const lifecycle::LifeEvent& event : status.events) {
+    json::object told{{"time", utc_text(event.when)},
+                      {"type", lifecycle::to_string(event.type)},
+                      {"status", to_string(event.phase)}};
+    if (event.revision != 0) told["revision"] = event.revision;
+    if (!event.message.empty()) told["message"] = event.message;
+    out.push_back(std::move(told));
   }
   return out;
 }

@@ -34,13 +34,6 @@ ResourceKey key_of(const Call& call) {
   }
 }
 
-json::object described(const Api& api, const Entry& entry) {
-  const ResourceKey& key = entry.resource.key;
-  if (key.kind != Kind::kDeployment) return resource_json(entry, nullptr);
-  const auto status = api.parts().dispatcher.status_of(deployment_key(key));
-  return resource_json(entry, status ? &*status : nullptr);
-}
-
 void not_found(Call& call, const ResourceKey& key) {
   call.refuse(api::kResourceNotFound, fmt::format("there is no {}", to_string(key)));
 }
@@ -59,6 +52,9 @@ void list(Api& api, Call& call) {
   const auto snapshot = api.parts().catalog.snapshot();
   constexpr bool kGlobal = kind == Kind::kWorkspace || kind == Kind::kLocation;
   const std::string workspace = kGlobal ? "" : call.workspace;
+  if (call.flag("watch") && call.request().method != "HEAD") {
+    return api.watches().add({kind, workspace, environment}, call.reply(), snapshot);
+  }
   const std::size_t at = after.find('@');
   const ResourceKey from{kind, workspace, after.substr(0, at),
                          at == std::string::npos ? "" : after.substr(at + 1)};
@@ -76,7 +72,7 @@ void list(Api& api, Call& call) {
       break;
     }
     last = &key;
-    items.push_back(described(api, *each->second));
+    items.push_back(api.show(*each->second, false));
   }
   call.answer(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
 }
@@ -87,7 +83,7 @@ void get(Api& api, Call& call) {
   const auto snapshot = api.parts().catalog.snapshot();
   const Entry* entry = snapshot->find(key);
   if (!entry) return not_found(call, key);
-  call.answer(described(api, *entry));
+  call.answer(api.show(*entry, true));
 }
 
 template <Kind kind>
@@ -313,6 +309,8 @@ const Param kEnvironmentFilter{"environment", Type::kString, "only its deploymen
 const Param kEnvironmentNeeded{"environment", Type::kString, "of the deployment", true};
 const Param kLimit{"limit", Type::kInteger, "items of a page, at most 1000; 100 when absent"};
 const Param kAfter{"after", Type::kString, "'next' of the page before"};
+const Param kWatch{"watch", Type::kBoolean,
+                   "stream all of them, then what changes, as server-sent events"};
 const Param kDryRun{"dryRun", Type::kBoolean, "say what would change, and change nothing"};
 const Param kForce{"force", Type::kBoolean, "change also what a file manages"};
 const Param kVersion{"version", Type::kInteger, "the version that it must have now"};
@@ -327,7 +325,8 @@ void add_resource(std::vector<Route>& out, std::string_view path, std::string_vi
     return params;
   };
   out.push_back({"GET", path, ids[0], "Lists them, ordered by name", reads,
-                 with({kLimit, kAfter}, kEnvironmentFilter), "", list_schema, 200, list<kind>});
+                 with({kLimit, kAfter, kWatch}, kEnvironmentFilter), "", list_schema, 200,
+                 list<kind>});
   out.push_back({"POST",
                  path,
                  ids[1],

@@ -18,6 +18,15 @@ constexpr std::string_view kParts = R"json({
            "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},
   "Duration": {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["30s"]},
   "Labels": {"type": "object", "additionalProperties": {"type": "string"}},
+  "Event": {
+    "type": "object", "required": ["time", "type", "status"],
+    "properties": {
+      "time": {"type": "string"},
+      "type": {"type": "string", "description": "State, Revision, RevisionFailed, Crashed, …"},
+      "status": {"type": "string", "description": "the deployment's state after it"},
+      "revision": {"type": "integer"}, "message": {"type": "string"}
+    }
+  },
   "Metadata": {
     "type": "object",
     "properties": {
@@ -166,7 +175,8 @@ json::object resource(std::string_view kind) {
            {{"kind", {{"type", "string"}}},
             {"metadata", reference("Metadata")},
             {"spec", reference(std::string(kind) + "Spec")},
-            {"status", {{"type", "object"}}}}}};
+            {"status", {{"type", "object"}}},
+            {"events", {{"type", "array"}, {"items", reference("Event")}}}}}};
 }
 
 }  // namespace

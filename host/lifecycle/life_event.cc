@@ -29,6 +29,15 @@ std::string_view to_string(LifeEvent::Type type) {
   return "Unknown";
 }
 
+void LifeObservers::on_event(const DeploymentKey& key, const LifeEvent& event) {
+  for (LifeObserver* each : all_) each->on_event(key, event);
+}
+
+void LifeObservers::on_revision(const DeploymentKey& key, std::uint64_t number, Outcome outcome,
+                                std::string_view reason) {
+  for (LifeObserver* each : all_) each->on_revision(key, number, outcome, reason);
+}
+
 void RecentEvents::add(LifeEvent event) {
   if (events_.size() == kMost) events_.erase(events_.begin());
   events_.push_back(std::move(event));

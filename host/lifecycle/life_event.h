@@ -47,6 +47,19 @@ class LifeObserver {
                            std::string_view reason) = 0;
 };
 
+// Tells several, one after another. Whoever is added lives as long as it is told.
+class LifeObservers final : public LifeObserver {
+ public:
+  void add(LifeObserver& observer) { all_.push_back(&observer); }  // before the first event
+
+  void on_event(const DeploymentKey&, const LifeEvent&) override;
+  void on_revision(const DeploymentKey&, std::uint64_t number, Outcome,
+                   std::string_view reason) override;
+
+ private:
+  std::vector<LifeObserver*> all_;
+};
+
 // The last events of one deployment; takes no memory while there is none.
 class RecentEvents {
  public:

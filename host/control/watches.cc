@@ -1,0 +1,110 @@
+#include "host/control/watches.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+
+namespace tenon::control {
+namespace {
+
+// Proxies close what says nothing for long, and only a write tells that a client is gone.
+constexpr std::chrono::seconds kBeat{15};
+
+bool matches(const Watches::Filter& filter, const ResourceKey& key) {
+  return key.kind == filter.kind && key.workspace == filter.workspace &&
+         (!filter.environment || key.environment == *filter.environment);
+}
+
+using Entries = decltype(Snapshot::entries);
+
+// The part of a snapshot that can match.
+std::pair<Entries::const_iterator, Entries::const_iterator> range(const Snapshot& snapshot,
+                                                                  const Watches::Filter& filter) {
+  const auto begin = snapshot.entries.lower_bound({filter.kind, filter.workspace, "", ""});
+  auto end = begin;
+  while (end != snapshot.entries.end() && end->first.kind == filter.kind &&
+         end->first.workspace == filter.workspace) {
+    ++end;
+  }
+  return {begin, end};
+}
+
+}  // namespace
+
+bool Watches::tell(const Watch& watch, std::string_view event, const Entry& entry) const {
+  if (!matches(watch.filter, entry.resource.key)) return true;
+  return watch.reply->chunk(
+      fmt::format("event: {}\ndata: {}\n\n", event, boost::json::serialize(describe_(entry))));
+}
+
+// Walks what was seen and what is there side by side, both in the order of their keys.
+bool Watches::tell_changes(Watch& watch, const std::shared_ptr<const Snapshot>& snapshot) const {
+  auto [old, old_end] = range(*watch.seen, watch.filter);
+  auto [now, now_end] = range(*snapshot, watch.filter);
+  bool there = true;
+  while (there && (old != old_end || now != now_end)) {
+    if (now == now_end || (old != old_end && old->first < now->first)) {
+      there = tell(watch, "removed", *(old++)->second);
+    } else if (old == old_end || now->first < old->first) {
+      there = tell(watch, "added", *(now++)->second);
+    } else {
+      if (old->second != now->second) there = tell(watch, "changed", *now->second);
+      ++old;
+      ++now;
+    }
+  }
+  watch.seen = snapshot;
+  return there;
+}
+
+void Watches::add(Filter filter, std::shared_ptr<Reply> reply,
+                  std::shared_ptr<const Snapshot> snapshot) {
+  const std::lock_guard lock(mutex_);
+  reply->begin("text/event-stream");
+  if (closed_) return reply->end();
+  Watch watch{std::move(filter), std::move(reply), std::make_shared<const Snapshot>()};
+  if (!tell_changes(watch, snapshot) || !watch.reply->chunk("event: synced\ndata: {}\n\n")) return;
+  watches_.push_back(std::move(watch));
+  boost::asio::post(loops_.control(), [self = shared_from_this()] {
+    if (!std::exchange(self->beating_, true)) self->keep_beating();
+  });
+}
+
+void Watches::on_snapshot(const std::shared_ptr<const Snapshot>& snapshot) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(watches_, [&](Watch& watch) {
+    return watch.seen->version < snapshot->version && !tell_changes(watch, snapshot);
+  });
+}
+
+void Watches::on_status(const DeploymentKey& deployment) {
+  const ResourceKey key{Kind::kDeployment, deployment.workspace, deployment.model,
+                        deployment.environment};
+  const std::lock_guard lock(mutex_);
+  std::erase_if(watches_, [&](const Watch& watch) {
+    const Entry* entry = matches(watch.filter, key) ? watch.seen->find(key) : nullptr;
+    return entry && !tell(watch, "changed", *entry);
+  });
+}
+
+void Watches::keep_beating() {
+  beat_.expires_after(kBeat);
+  beat_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+    if (error) return;
+    const std::lock_guard lock(self->mutex_);
+    std::erase_if(self->watches_, [](const Watch& watch) { return !watch.reply->chunk(":\n\n"); });
+    self->beating_ = !self->watches_.empty();
+    if (self->beating_) self->keep_beating();
+  });
+}
+
+void Watches::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  for (const Watch& watch : watches_) watch.reply->end();
+  watches_.clear();
+}
+
+}  // namespace tenon::control
