@@ -36,7 +36,7 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, path, body, method="POST"):
-        head = f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         self.socket.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
 
     def receive(self):
@@ -76,13 +76,10 @@ class Host:
     def __init__(self, deployments, data=None, host=""):
         self.port = free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="tenon-bench-")
+        self.head = host
         self.data = pathlib.Path(data or self.folder.name) / "data"
-        config = pathlib.Path(self.folder.name) / "host.toml"
-        config.write_text(
-            f'[host]\nlisten = ["127.0.0.1:{self.port}"]\ndata = "{self.data}"\n'
-            f'plugins = ["{BUILD / "plugins"}"]\n{host}\n'
-            f'[[plugin]]\nname = "echo"\nhostIsolation = true\n{deployments}'
-        )
+        config = self.config = pathlib.Path(self.folder.name) / "host.toml"
+        self.write(deployments)
         self.log = open(pathlib.Path(self.folder.name) / "log", "w+")
         self.process = subprocess.Popen(
             [BUILD / "bin/tenon", "serve", config], stdout=self.log, stderr=self.log
@@ -97,6 +94,17 @@ class Host:
                 time.sleep(0.01)
         self.log.seek(0)
         sys.exit(f"the host did not start:\n{self.log.read()}")
+
+    def write(self, deployments):
+        self.config.write_text(
+            f'[host]\nlisten = ["127.0.0.1:{self.port}"]\ndata = "{self.data}"\n'
+            f'plugins = ["{BUILD / "plugins"}"]\n{self.head}\n'
+            f'[[plugin]]\nname = "echo"\nhostIsolation = true\n{deployments}'
+        )
+
+    def reload(self, deployments):
+        self.write(deployments)
+        self.process.send_signal(signal.SIGHUP)
 
     def __enter__(self):
         return self
@@ -344,6 +352,86 @@ def count_tokens(connection, bodies):
     return counts
 
 
+# ---- updates ---------------------------------------------------------------------------------------
+
+
+def switches_under_load():
+    def revision(number):
+        return deployment("echo", scale="minReplicas = 1\nmaxReplicas = 2", options=f"burnBytes = {number}")
+
+    def rate(seconds):
+        return subprocess.Popen(
+            [BUILD / "bench/http_floor", "rate", f"127.0.0.1:{host.port}/default/models/echo", "2000", "32",
+             str(seconds)], stdout=subprocess.PIPE, text=True)
+
+    def figures(process):
+        out, _ = process.communicate()
+        if process.returncode:
+            raise RuntimeError("a request failed during an update")
+        return json.loads(out)
+
+    with Host(revision(1)) as host:
+        host.connection().ask("/default/models/echo", b"ping")
+        figures(rate(2))
+        steady = [figures(rate(5))]
+        load = rate(10)
+        for number in range(2, 20):
+            time.sleep(0.5)
+            host.reload(revision(number))
+        during = figures(load)
+        steady.append(figures(rate(5)))
+        served = host.model("echo")["revision"]
+    p99 = statistics.mean(s["p99_us"] for s in steady)
+    row("18 updates in 10 s under 2,000 requests/s: p99", f"{during['p99_us'] / p99:.2f} × steady", "≤ 2 × steady",
+        f"{during['p99_us']:.0f} against {p99:.0f} µs, 0 failed, revision {served} serves")
+
+
+# ---- a fleet ---------------------------------------------------------------------------------------
+
+FLEET = 10_000
+
+
+def fleet():
+    names = [f"m{i:05}" for i in range(FLEET)]
+    manifest = "".join(deployment(name) for name in names)
+    with tempfile.TemporaryDirectory(prefix="tenon-bench-") as data:
+        began = time.monotonic()
+        with Host(manifest, data):
+            row("10,000 deployments from one file, empty store to ready", f"{time.monotonic() - began:.2f} s",
+                "≤ 10 s")
+        began = time.monotonic()
+        with Host(manifest, data) as host:
+            row("restart of it, the file unchanged", f"{time.monotonic() - began:.2f} s", "≤ 1 s")
+        began = time.monotonic()
+        with Host("", data) as host:
+            row("restart of it, from the store alone", f"{time.monotonic() - began:.2f} s", "≤ 1 s")
+            row("host, resident, 10,000 deployments", f"{resident(host.process.pid) / 1e6:.1f} MB", "≤ 65 MB")
+            connection = host.connection()
+            paths = {
+                "list": [f"/v0/models?limit=100&after={name}@production" for name in names[::50]] * 5,
+                "get": [f"/v0/models/{name}" for name in names[::10]],
+            }
+            for what, all_of_it in paths.items():
+                taken = []
+                for path in all_of_it:
+                    began = time.perf_counter()
+                    connection.ask(path, method="GET")
+                    taken.append(1e3 * (time.perf_counter() - began))
+                row(f"{what} of them: p99 of {len(taken):,}", f"{quantile(taken, 0.99):.2f} ms", "≤ 5 ms",
+                    f"p50 {quantile(taken, 0.5):.2f} ms")
+    spec = {"runtime": "echo", "origin": f"file:{ROOT / 'samples/echo'}"}
+    resources = [{"kind": "deployment", "spec": {"model": name, **spec}} for name in names]
+    with Host("") as host:
+        body = json.dumps({"resources": resources}).encode()
+        began = time.monotonic()
+        host.connection().ask("/v0/apply", body)
+        row("10,000 deployments by one request to the API", f"{time.monotonic() - began:.2f} s", "≤ 10 s")
+        began = time.monotonic()
+        body = json.dumps({"spec": {**spec, "options": {"burnBytes": 1}}}).encode()
+        host.connection().ask("/v0/models/m00000", body, "PUT")
+        row("one change among 10,000", f"{1e3 * (time.monotonic() - began):.1f} ms", "-")
+
+
 # ---- at rest -----------------------------------------------------------------------------------------
 
 
@@ -374,7 +462,7 @@ def switches(pid):
     return seconds, count
 
 
-PARTS = ("echo", "throughput", "cold", "warm", "rest")
+PARTS = ("echo", "throughput", "cold", "warm", "update", "fleet", "rest")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -391,5 +479,9 @@ if __name__ == "__main__":
         row("engine, fp32, 128-token sequences, 2 cores", f"{bare['seq_per_s_128']:.0f}/s",
             "≥ 75 % of roof", f"{100 * bare['ratio_128']:.0f} % of {bare['roof_gflops']:.0f} GFLOP/s")
         warm(bare)
+    if "update" in chosen:
+        switches_under_load()
+    if "fleet" in chosen:
+        fleet()
     if "rest" in chosen:
         at_rest()

@@ -33,8 +33,11 @@ constexpr std::string_view kHelp = R"(usage:
   http_floor latency TARGET [SECONDS]   one keep-alive connection, POST of 4 bytes, one at a time
   http_floor load TARGET CONNECTIONS [SECONDS]
                                         many connections from one thread, one request each at a time
+  http_floor rate TARGET PER_SECOND CONNECTIONS [SECONDS]
+                                        so many requests at even times, whatever the answers take; each is
+                                        timed from when it was due
 TARGET is 127.0.0.1:PORT/PATH, or "bare": a bare server in a child process, pinned as the caller is.
-latency and load print one line of JSON: requests_per_s, p50_us, p99_us.
+latency, load and rate print one line of JSON: requests_per_s, p50_us, p99_us.
 )";
 
 [[noreturn]] void die(const char* what) {
@@ -188,8 +191,8 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  void send() {
-    sent_ = Clock::now();
+  void send(Clock::time_point due = Clock::now()) {
+    sent_ = due;
     if (::send(fd_, request_.data(), request_.size(), MSG_NOSIGNAL) < 0) die("send");
   }
   // Microseconds that the answer took; negative: not whole yet.
@@ -266,6 +269,45 @@ void measure_load(const Target& target, unsigned connections, double seconds) {
   report(taken, std::chrono::duration<double>(Clock::now() - begin).count());
 }
 
+void measure_rate(const Target& target, double per_second, unsigned connections, double seconds) {
+  const int poll = ::epoll_create1(0);
+  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<Client*> idle;
+  for (unsigned i = 0; i < connections; ++i) {
+    clients.push_back(std::make_unique<Client>(target, poll));
+    idle.push_back(clients.back().get());
+  }
+  const auto total = static_cast<std::size_t>(per_second * seconds);
+  const auto begin = Clock::now();
+  const auto due = [&](std::size_t n) {
+    return begin + std::chrono::duration_cast<Clock::duration>(
+                       std::chrono::duration<double>(static_cast<double>(n) / per_second));
+  };
+  std::vector<double> taken;
+  std::vector<epoll_event> events(connections);
+  std::size_t sent = 0;
+  while (taken.size() < total) {
+    for (; sent < total && !idle.empty() && due(sent) <= Clock::now(); ++sent) {
+      idle.back()->send(due(sent));
+      idle.pop_back();
+    }
+    const auto wait =
+        sent < total && !idle.empty() ? due(sent) - Clock::now() : Clock::duration::max();
+    const long nanos = std::max<long>(0, std::min<long>(wait.count(), 999'999'999));
+    const timespec timeout{.tv_sec = 0, .tv_nsec = nanos};
+    const int count =
+        ::epoll_pwait2(poll, events.data(), static_cast<int>(connections), &timeout, nullptr);
+    for (int i = 0; i < count; ++i) {
+      auto* client = static_cast<Client*>(events[static_cast<std::size_t>(i)].data.ptr);
+      const double micros = client->receive();
+      if (micros < 0) continue;
+      taken.push_back(micros);
+      idle.push_back(client);
+    }
+  }
+  report(taken, std::chrono::duration<double>(Clock::now() - begin).count());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -280,7 +322,8 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     serve_forever(listener, static_cast<unsigned>(std::max(1.0, number(2, 2))));
   }
-  if ((verb != "latency" && verb != "load") || arguments.size() < (verb == "load" ? 3u : 2u)) {
+  const std::size_t least = verb == "latency" ? 2 : verb == "load" ? 3 : verb == "rate" ? 4 : ~0UL;
+  if (arguments.size() < least) {
     const bool asked = verb == "--help" || verb == "-h";
     std::fputs(kHelp.data(), asked ? stdout : stderr);
     return asked ? 0 : 2;
@@ -288,6 +331,9 @@ int main(int argc, char** argv) {
   const Target target = parse_target(arguments[1]);
   if (verb == "latency") {
     measure_latency(target, number(2, 2));
+  } else if (verb == "rate") {
+    measure_rate(target, std::max(1.0, number(2, 1000)),
+                 static_cast<unsigned>(std::max(1.0, number(3, 32))), number(4, 3));
   } else {
     measure_load(target, static_cast<unsigned>(std::max(1.0, number(2, 64))), number(3, 3));
   }
