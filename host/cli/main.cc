@@ -2,6 +2,7 @@
 #include <exception>
 #include <iostream>
 
+#include "host/cli/backup.h"
 #include "host/cli/command.h"
 #include "host/cli/get_devices.h"
 #include "host/cli/get_models.h"
@@ -10,7 +11,7 @@
 
 namespace {
 
-constexpr std::array<tenon::cli::Command, 6> kCommands = {{
+constexpr std::array<tenon::cli::Command, 8> kCommands = {{
     {"serve", "Starts a host and serves until SIGTERM", "CONFIG.toml",
      R"(  --check    read the configuration, say what is wrong with it, start nothing
 
@@ -59,6 +60,28 @@ examples:
   tenon plugin inspect build/release/plugins/echo/tenon_echo.so
 )",
      tenon::cli::plugin_inspect},
+    {"backup", "Copies a host's store to a file, also while it serves", "FILE [--data FOLDER]",
+     R"(The store holds resources, revisions, keys and the audit log; models are not in it. The copy is
+checked, and no file is ever replaced. It holds secrets: keep it as you keep those.
+
+  --data FOLDER    the host's `data` folder; default: var/tenon
+
+examples:
+  tenon backup store-monday.db
+  tenon backup /backup/store.db --data /var/lib/tenon
+)",
+     tenon::cli::backup},
+    {"restore", "Makes a backup the store of a host that does not run", "FILE [--data FOLDER]",
+     R"(The backup is checked first. The store that was there stays beside it as
+tenon.db.before-restore.
+
+  --data FOLDER    the host's `data` folder; default: var/tenon
+
+examples:
+  tenon restore store-monday.db
+  tenon restore /backup/store.db --data /var/lib/tenon
+)",
+     tenon::cli::restore},
 }};
 
 }  // namespace

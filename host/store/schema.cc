@@ -43,6 +43,27 @@ Result<std::int64_t> pragma(Database& db, std::string_view name) {
   return *row ? statement.integer(0) : 0;
 }
 
+constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());
+
+// Of a store; 0 when it is empty.
+Result<std::int64_t> version_of(Database& db) {
+  const auto application = pragma(db, "application_id");
+  const auto version = pragma(db, "user_version");
+  if (!application || !version)
+    return std::unexpected((application ? version : application).error());
+  if (*application != kApplication && (*application != 0 || *version != 0)) {
+    return fail(Code::kPrecondition, fmt::format("{} is a database of another program", db.file()));
+  }
+  if (*version > kNewest) {
+    return fail(Code::kPrecondition,
+                fmt::format("{} was written by a later version of Tenon: its schema has version "
+                            "{}, this program knows up to {}. Run that version, or move the file "
+                            "away to begin anew",
+                            db.file(), *version, kNewest));
+  }
+  return *version;
+}
+
 }  // namespace
 
 Result<void> migrate(Database& db) {
@@ -56,29 +77,31 @@ Result<void> migrate(Database& db) {
   }
   auto transaction = Transaction::begin(db);
   if (!transaction) return std::unexpected(transaction.error());
-  const auto application = pragma(db, "application_id");
-  const auto version = pragma(db, "user_version");
-  if (!application || !version)
-    return std::unexpected((application ? version : application).error());
-  if (*application != kApplication && (*application != 0 || *version != 0)) {
-    return fail(Code::kPrecondition, fmt::format("{} is a database of another program", db.file()));
-  }
-  const auto newest = static_cast<std::int64_t>(kSteps.size());
-  if (*version > newest) {
-    return fail(Code::kPrecondition,
-                fmt::format("{} was written by a later version of Tenon: its schema has version "
-                            "{}, this program knows up to {}. Run that version, or move the file "
-                            "away to begin anew",
-                            db.file(), *version, newest));
-  }
-  for (auto step = *version; step < newest; ++step) {
+  const auto version = version_of(db);
+  if (!version) return std::unexpected(version.error());
+  for (auto step = *version; step < kNewest; ++step) {
     auto done = db.execute(kSteps[static_cast<std::size_t>(step)]);
     if (!done) return done;
   }
-  if (*version == newest) return {};
+  if (*version == kNewest) return {};
   auto marked = db.execute(
-      fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplication, newest));
+      fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplication, kNewest));
   return marked ? transaction->commit() : marked;
+}
+
+Result<void> check(Database& db) {
+  const auto damaged = [&](std::string_view what) {
+    return fail(Code::kPrecondition,
+                fmt::format("{} is no store of Tenon, or it is damaged: {}", db.file(), what));
+  };
+  Statement statement = db.prepare("PRAGMA integrity_check(1)");
+  const auto row = statement.step();
+  if (!row) return damaged(row.error().message);
+  if (statement.text(0) != "ok") return damaged(statement.text(0));
+  const auto version = version_of(db);
+  if (!version) return std::unexpected(version.error());
+  if (*version == 0) return damaged("it is empty");
+  return {};
 }
 
 }  // namespace tenon::store

@@ -8,4 +8,8 @@ namespace tenon::store {
 // version, or of another program, is refused as it is.
 Result<void> migrate(Database&);
 
+// Reads all of a database that nobody else writes: it is whole, and a store that this program or
+// an earlier one wrote.
+Result<void> check(Database&);
+
 }  // namespace tenon::store

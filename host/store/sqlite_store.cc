@@ -1,52 +1,11 @@
 #include "host/store/sqlite_store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "host/store/columns.h"
 #include "host/store/schema.h"
 
 namespace tenon::store {
-
-// A file beside the store whose lock says that a host has it, and that names its process.
-class SqliteStore::Lock {
- public:
-  static Result<std::unique_ptr<Lock>> take(const std::string& store) {
-    const std::string file = store + ".lock";
-    auto lock = std::make_unique<Lock>();
-    lock->fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock->fd_ < 0) {
-      return fail(Code::kUnavailable, fmt::format("{}: {}", file, std::strerror(errno)));
-    }
-    if (::flock(lock->fd_, LOCK_EX | LOCK_NB) != 0) {
-      char pid[32] = {};
-      const ssize_t size = ::pread(lock->fd_, pid, sizeof pid - 1, 0);
-      return fail(
-          Code::kPrecondition,
-          fmt::format("{} is in use by a host, process {}: stop it first", store,
-                      std::string_view(pid, size > 0 ? static_cast<std::size_t>(size) : 0)));
-    }
-    const std::string pid = std::to_string(::getpid());
-    if (::ftruncate(lock->fd_, 0) != 0 ||
-        ::pwrite(lock->fd_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-      return fail(Code::kExhausted, fmt::format("{}: {}", file, std::strerror(errno)));
-    }
-    return lock;
-  }
-  Lock() = default;
-  Lock(const Lock&) = delete;
-  ~Lock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
- private:
-  int fd_ = -1;
-};
 
 namespace {
 
@@ -64,13 +23,13 @@ Result<std::vector<T>> rows(Statement& statement, Read read) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(Database db, std::unique_ptr<Lock> lock, Bounds bounds)
+SqliteStore::SqliteStore(Database db, std::unique_ptr<StoreLock> lock, Bounds bounds)
     : db_(std::move(db)), lock_(std::move(lock)), bounds_(bounds) {}
 
 SqliteStore::~SqliteStore() = default;
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& file, Bounds bounds) {
-  auto lock = Lock::take(file);
+  auto lock = StoreLock::take(file);
   if (!lock) return std::unexpected(lock.error());
   auto db = Database::open(file);
   if (!db) return std::unexpected(db.error());

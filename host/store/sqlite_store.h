@@ -6,6 +6,7 @@
 
 #include "host/store/database.h"
 #include "host/store/store.h"
+#include "host/store/store_lock.h"
 
 namespace tenon::store {
 
@@ -26,8 +27,7 @@ class SqliteStore final : public Store {
                                         std::size_t limit) override;
 
  private:
-  class Lock;
-  SqliteStore(Database, std::unique_ptr<Lock>, Bounds);
+  SqliteStore(Database, std::unique_ptr<StoreLock>, Bounds);
 
   // Parts of a transaction; the mutex is held.
   std::expected<Outcome, ApplyError> apply_one(const Change&, const Author&, std::uint64_t version);
@@ -38,7 +38,7 @@ class SqliteStore final : public Store {
 
   std::mutex mutex_;  // of the connection; calls are short
   Database db_;
-  std::unique_ptr<Lock> lock_;
+  std::unique_ptr<StoreLock> lock_;
   const Bounds bounds_;
 };
 

@@ -99,6 +99,23 @@ TEST_F(Serve, TheStoreIsForItsOwnerOnly) {
             fs::perms::owner_read | fs::perms::owner_write);
 }
 
+TEST_F(Serve, ItsStoreIsBackedUpWhileItServesAndRestoredWhenItDoesNot) {
+  const std::string copy = folder_ / "copy.db", data = folder_ / "data";
+  {
+    Program host({"serve", write(deployment("a"))});
+    url_of(host);
+    EXPECT_EQ(Program({"backup", copy, "--data", data}).status(), kOk);
+    Program restore({"restore", copy, "--data", data});
+    EXPECT_NE(restore.line_with("is in use by a host"), "");
+    EXPECT_EQ(restore.status(), kFailed);
+  }
+  EXPECT_EQ(Program({"restore", copy, "--data", data}).status(), kOk);
+  // Another file, which manages none of it and so prunes none.
+  fs::rename(write(""), folder_ / "other.toml");
+  Program host({"serve", folder_ / "other.toml"});
+  EXPECT_THAT(*http_get(url_of(host), "/v0/models", kLong), HasSubstr("\"model\":\"a\""));
+}
+
 TEST_F(Serve, ServesReloadsAndStops) {
   const std::string path = write(deployment("keep") + deployment("drop"));
   Program host({"serve", path});
