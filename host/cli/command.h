@@ -11,8 +11,10 @@ namespace tenon::cli {
 
 // What a program ends with.
 inline constexpr int kOk = 0;
-inline constexpr int kFailed = 1;    // tried, and it did not work
-inline constexpr int kBadUsage = 2;  // the command line or the configuration is wrong
+inline constexpr int kFailed = 1;      // tried, and it did not work
+inline constexpr int kBadUsage = 2;    // the command line or a file is wrong; nothing was done
+inline constexpr int kRefused = 4;     // the host said no: HTTP 4xx
+inline constexpr int kHostFailed = 5;  // the host could not: HTTP 5xx
 
 struct Streams {
   std::ostream& out;

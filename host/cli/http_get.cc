@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,7 +15,9 @@
 #include <boost/beast/http.hpp>
 #include <boost/json/parse.hpp>
 #include <cstdlib>
+#include <memory>
 #include <optional>
+#include <stdexcept>
 
 namespace tenon::cli {
 namespace {
@@ -57,30 +61,65 @@ std::optional<Address> parse_address(std::string_view text) {
   return out;
 }
 
-using Response = http::response<http::string_body>;
-
 http::request<http::string_body> request_of(const HttpAsk& ask, const std::string& host,
                                             const std::string& target) {
-  http::request<http::string_body> request(http::string_to_verb(ask.method), target, 11, ask.body);
+  http::request<http::string_body> request(http::verb::get, target, 11, ask.body);
+  request.method_string(ask.method);
   request.set(http::field::host, host);
   request.set(http::field::connection, "close");
   if (!ask.key.empty()) request.set(http::field::authorization, "Bearer " + ask.key);
   if (!ask.body.empty()) request.set(http::field::content_type, "application/json");
+  for (const auto& [name, value] : ask.headers) request.set(name, value);
   request.prepare_payload();
   return request;
 }
 
+// One request over one connection.
 template <class Stream>
-asio::awaitable<Response> exchange(Stream& stream, http::request<http::string_body> request) {
-  co_await http::async_write(stream, request, asio::use_awaitable);
-  beast::flat_buffer buffer;
-  http::response_parser<http::string_body> parser;
-  parser.body_limit(kLargestBody);
-  co_await http::async_read(stream, buffer, parser, asio::use_awaitable);
-  co_return parser.release();
-}
+class Exchange {
+ public:
+  Exchange(Stream& stream, const HttpAsk& ask, const TakePiece& take)
+      : stream_(stream), ask_(ask), take_(take) {
+    parser_.body_limit(boost::none);
+  }
 
-asio::awaitable<Response> ask_tcp(const HttpAsk& ask, Address to) {
+  asio::awaitable<HttpReply> run(http::request<http::string_body> request) {
+    co_await http::async_write(stream_, request, asio::use_awaitable);
+    stream_.expires_after(ask_.timeout);
+    co_await http::async_read_header(stream_, buffer_, parser_, asio::use_awaitable);
+    HttpReply reply{parser_.get().result_int(), {}, {}};
+    for (const auto& field : parser_.get()) {
+      reply.headers.emplace_back(field.name_string(), field.value());
+    }
+    while (!parser_.is_done()) {
+      const std::string_view piece = co_await next();
+      if (!piece.empty()) take_(reply, piece);
+    }
+    co_return reply;
+  }
+
+ private:
+  asio::awaitable<std::string_view> next() {
+    auto& body = parser_.get().body();
+    body.data = piece_.data();
+    body.size = piece_.size();
+    body.more = true;
+    stream_.expires_after(ask_.timeout);
+    const auto [error, read] = co_await http::async_read_some(stream_, buffer_, parser_,
+                                                              asio::as_tuple(asio::use_awaitable));
+    if (error && error != http::error::need_buffer) throw boost::system::system_error(error);
+    co_return std::string_view(piece_.data(), piece_.size() - body.size);
+  }
+
+  Stream& stream_;
+  const HttpAsk& ask_;
+  const TakePiece& take_;
+  beast::flat_buffer buffer_;
+  http::response_parser<http::buffer_body> parser_;
+  std::array<char, 64 << 10> piece_;
+};
+
+asio::awaitable<HttpReply> ask_tcp(const HttpAsk& ask, const TakePiece& take, Address to) {
   const auto executor = co_await asio::this_coro::executor;
   asio::ip::tcp::resolver resolver(executor);
   beast::tcp_stream stream(executor);
@@ -89,20 +128,35 @@ asio::awaitable<Response> ask_tcp(const HttpAsk& ask, Address to) {
   co_await stream.async_connect(found, asio::use_awaitable);
   const std::string host =
       to.host.contains(':') ? "[" + to.host + "]:" + to.port : to.host + ":" + to.port;
-  co_return co_await exchange(stream, request_of(ask, host, to.prefix + ask.path));
+  const auto exchange = std::make_unique<Exchange<beast::tcp_stream>>(stream, ask, take);
+  co_return co_await exchange->run(request_of(ask, host, to.prefix + ask.path));
 }
 
-asio::awaitable<Response> ask_socket(const HttpAsk& ask, std::string path) {
+asio::awaitable<HttpReply> ask_socket(const HttpAsk& ask, const TakePiece& take, std::string path) {
   using Protocol = asio::local::stream_protocol;
   beast::basic_stream<Protocol> stream(co_await asio::this_coro::executor);
   stream.expires_after(ask.timeout);
   co_await stream.async_connect(Protocol::endpoint(path), asio::use_awaitable);
-  co_return co_await exchange(stream, request_of(ask, "localhost", ask.path));
+  const auto exchange =
+      std::make_unique<Exchange<beast::basic_stream<Protocol>>>(stream, ask, take);
+  co_return co_await exchange->run(request_of(ask, "localhost", ask.path));
 }
 
 }  // namespace
 
 Result<HttpReply> http_send(const HttpAsk& ask) {
+  std::string body;
+  auto reply = http_stream(ask, [&](const HttpReply&, std::string_view piece) {
+    if (body.size() + piece.size() > kLargestBody) {
+      throw std::length_error("the answer is longer than 64 MiB");
+    }
+    body += piece;
+  });
+  if (reply) reply->body = std::move(body);
+  return reply;
+}
+
+Result<HttpReply> http_stream(const HttpAsk& ask, const TakePiece& take) {
   constexpr std::string_view kSocket = "unix:";
   const auto address = parse_address(ask.base);
   const bool is_socket = ask.base.starts_with(kSocket);
@@ -114,14 +168,14 @@ Result<HttpReply> http_send(const HttpAsk& ask) {
   }
   asio::io_context context(1);
   std::exception_ptr failure;
-  Response response;
-  asio::co_spawn(
-      context,
-      is_socket ? ask_socket(ask, ask.base.substr(kSocket.size())) : ask_tcp(ask, *address),
-      [&](std::exception_ptr error, Response got) {
-        failure = error;
-        response = std::move(got);
-      });
+  HttpReply reply;
+  asio::co_spawn(context,
+                 is_socket ? ask_socket(ask, take, ask.base.substr(kSocket.size()))
+                           : ask_tcp(ask, take, *address),
+                 [&](std::exception_ptr error, HttpReply got) {
+                   failure = error;
+                   reply = std::move(got);
+                 });
   context.run();
   try {
     if (failure) std::rethrow_exception(failure);
@@ -129,7 +183,7 @@ Result<HttpReply> http_send(const HttpAsk& ask) {
     return fail(Code::kUnavailable, fmt::format("{}{}: {}", ask.base, ask.path, error.what()),
                 true);
   }
-  return HttpReply{response.result_int(), std::move(response.body())};
+  return reply;
 }
 
 Result<std::string> http_get(const std::string& base, const std::string& path,

@@ -1,7 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "host/domain/error.h"
 
@@ -11,18 +15,26 @@ struct HttpAsk {
   std::string base;  // "http://HOST:PORT", or "unix:PATH" of a host's control socket
   std::string method = "GET";
   std::string path = {};
-  std::string body = {};  // JSON
-  std::string key = {};   // an API key; "": none
-  std::chrono::seconds timeout{10};
+  std::string body = {};
+  std::string key = {};              // an API key; "": none
+  std::chrono::seconds timeout{10};  // without a byte from the host
+  // In lower case; they replace the ones that are sent anyway.
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 struct HttpReply {
   unsigned status = 0;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  // names as they were sent
 };
 
 // Any answer; an error, which names the base, when there is none.
 Result<HttpReply> http_send(const HttpAsk&);
+
+// The same, its body given to `take` as it comes and left empty in what is returned. `take` gets
+// status and headers with every piece, and runs on this thread.
+using TakePiece = std::function<void(const HttpReply& head, std::string_view piece)>;
+Result<HttpReply> http_stream(const HttpAsk&, const TakePiece&);
 
 // The body of a 200 answer to GET base + path, asked for with the key of TENON_API_KEY.
 Result<std::string> http_get(const std::string& base, const std::string& path,

@@ -1,17 +1,18 @@
-#include <array>
 #include <exception>
 #include <iostream>
+#include <iterator>
+#include <vector>
 
+#include "host/cli/api_commands.h"
 #include "host/cli/backup.h"
 #include "host/cli/command.h"
 #include "host/cli/get_devices.h"
-#include "host/cli/get_models.h"
 #include "host/cli/plugin_commands.h"
 #include "host/cli/serve.h"
 
 namespace {
 
-constexpr std::array<tenon::cli::Command, 8> kCommands = {{
+constexpr tenon::cli::Command kCommands[] = {
     {"serve", "Starts a host and serves until SIGTERM", "CONFIG.toml",
      R"(  --check    read the configuration, say what is wrong with it, start nothing
 
@@ -24,15 +25,6 @@ examples:
   tenon serve --check configs/quickstart.toml
 )",
      tenon::cli::serve},
-    {"get models", "Shows the deployments of a host", "[--api URL] [-o table|json]",
-     R"(  --api URL           the host; default http://127.0.0.1:8080
-  -o, --output FORM   table (default) or json
-
-examples:
-  tenon get models
-  tenon get models --api http://127.0.0.1:9000 -o json
-)",
-     tenon::cli::get_models},
     {"get devices", "Shows this machine's CPUs and GPUs", "[--config CONFIG.toml]",
      R"(Asks the machine itself: no host needs to run.
 
@@ -82,13 +74,16 @@ examples:
   tenon restore /backup/store.db --data /var/lib/tenon
 )",
      tenon::cli::restore},
-}};
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return tenon::cli::dispatch(kCommands, {argv + 1, argv + argc}, {std::cout, std::cerr});
+    std::vector<tenon::cli::Command> commands(std::begin(kCommands), std::end(kCommands));
+    const auto of_api = tenon::cli::api_commands();
+    commands.insert(commands.end(), of_api.begin(), of_api.end());
+    return tenon::cli::dispatch(commands, {argv + 1, argv + argc}, {std::cout, std::cerr});
   } catch (const std::exception& error) {
     std::cerr << "tenon: " << error.what() << "\n";
     return tenon::cli::kFailed;

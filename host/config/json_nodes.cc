@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/json/array.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <boost/json/value.hpp>
 #include <utility>
@@ -95,6 +96,33 @@ std::vector<std::string> paths_of(const json::object& object) {
   std::vector<std::string> out;
   for (const auto& [key, value] : object) add_paths(value, std::string(key), out);
   return out;
+}
+
+json::value json_of(const Node& node) {
+  switch (node.type) {
+    case Node::Type::kTable: {
+      json::object out;
+      for (const Node& child : node.children) out[child.key] = json_of(child);
+      return out;
+    }
+    case Node::Type::kArray: {
+      json::array out;
+      for (const Node& child : node.children) out.push_back(json_of(child));
+      return out;
+    }
+    case Node::Type::kString:
+      return json::string(node.text);
+    case Node::Type::kInteger:
+      return node.integer;
+    case Node::Type::kNumber:
+      return node.number;
+    case Node::Type::kBoolean:
+      return node.integer != 0;
+    case Node::Type::kTime:
+    case Node::Type::kNull:
+      break;
+  }
+  return nullptr;
 }
 
 Result<json::object> parse_json_object(std::string_view text) {

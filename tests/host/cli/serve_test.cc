@@ -6,7 +6,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "host/cli/get_models.h"
+#include "host/cli/get.h"
 #include "host/cli/http_get.h"
 #include "tests/host/cli/program.h"
 
@@ -128,7 +128,7 @@ TEST_F(Serve, ServesReloadsAndStops) {
   host.signal(SIGHUP);
   EXPECT_THAT(host.line_with("configuration changed"), HasSubstr("added=1 changed=0 removed=1"));
   std::ostringstream table, errors;
-  EXPECT_EQ(get_models({"--api", url}, {table, errors}), kOk) << errors.str();
+  EXPECT_EQ(get({"models", "--api", url}, {table, errors}), kOk) << errors.str();
   EXPECT_THAT(table.str(), HasSubstr("default    new "));
   EXPECT_THAT(table.str(), Not(HasSubstr("drop")));
 

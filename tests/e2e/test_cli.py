@@ -1,0 +1,116 @@
+"""The verbs of `tenon` against a live host."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import BUILD, SOURCE, deployment
+
+FLEET = f"""
+[[policy]]
+name = "cpu-only"
+type = "flavor"
+flavors = ["cpu/x86"]
+
+[[environment]]
+name = "staging"
+policies = ["cpu-only"]
+
+[[deployment]]
+model = "hello"
+environment = "staging"
+runtime = "echo"
+origin = "file:{SOURCE}/samples/echo"
+labels = {{ team = "${{TEAM}}" }}
+"""
+
+
+@pytest.fixture
+def tenon(host):
+    live = host(deployment("filed"))
+
+    def run(*words, status=0, **more):
+        done = subprocess.run(
+            [BUILD / "bin/tenon", *words],
+            env={"TENON_API": live.url, "TEAM": "blue"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            **more,
+        )
+        assert done.returncode == status, done
+        return done.stdout if status == 0 else done.stderr
+
+    run.host = live
+    return run
+
+
+def test_apply_is_idempotent_and_shows_what_it_would_do(tenon, tmp_path):
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET)
+    assert "+ model = \"hello\"" in tenon("apply", "-f", file, "--dry-run")
+    assert "hello" not in tenon("get", "models")
+    assert tenon("apply", "-f", file) == (
+        "policy default/cpu-only created\nenvironment default/staging created\n"
+        "deployment default/hello@staging created\n"
+    )
+    assert tenon("apply", "-f", file).count(" unchanged\n") == 3
+    file.write_text(FLEET + "scale = { maxReplicas = 3 }\n")
+    assert tenon("apply", "-f", file, "--dry-run").endswith(
+        "deployment default/hello@staging configured (dry run)\n  + scale.maxReplicas = 3\n"
+    )
+    assert " configured\n" in tenon("apply", "-f", "-", input=file.read_text())
+
+
+def test_a_file_is_applied_as_a_whole_or_not_at_all(tenon, tmp_path):
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET + '[[environment]]\nname = "other"\npolicies = ["nowhere"]\n')
+    assert "there is no policy 'nowhere'" in tenon("apply", "-f", file, status=4)
+    assert "cpu-only" not in tenon("get", "policies")
+    file.write_text(FLEET.replace('"echo"', '"ecco"'))
+    assert f"{file}:14:11: runtime: there is no runtime 'ecco'; did you mean 'echo'?" in tenon(
+        "apply", "-f", file, status=4
+    )
+    file.write_text(FLEET.replace("origin", "orogin"))
+    assert f"{file}:15:1: unknown key 'orogin'" in tenon("apply", "-f", file, status=2)
+
+
+def test_what_get_prints_can_be_applied_again(tenon, tmp_path):
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET)
+    tenon("apply", "-f", file)
+    for kind in ("models", "policies", "environments", "locations", "workspaces"):
+        manifest = tenon("get", kind, "-o", "toml")
+        if manifest:
+            applied = tenon("apply", "-f", "-", input=manifest)
+            assert set(line.split()[-1] for line in applied.splitlines()) == {"unchanged"}
+    for kind in ("models", "policies", "environments", "workspaces", "plugins", "audit"):
+        assert json.loads(tenon("get", kind, "-o", "json"))["items"]
+        assert tenon("get", kind).count("\n") > 1
+    assert "staging" in tenon("get", "models", "-e", "staging")
+    assert "filed" not in tenon("get", "models", "-e", "staging")
+    assert json.loads(tenon("get", "model", "filed", "-o", "json"))["kind"] == "deployment"
+    assert "yes" in tenon("get", "revisions", "filed")
+    assert "[spec.labels]" in tenon("describe", "model", "hello", "-e", "staging")
+
+
+def test_delete(tenon, tmp_path):
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET)
+    tenon("apply", "-f", file)
+    assert "still used by" in tenon("delete", "policy", "cpu-only", status=4)
+    assert "is managed by file:" in tenon("delete", "model", "filed", status=4)
+    assert "(dry run)" in tenon("delete", "-f", file, "--dry-run")
+    assert tenon("delete", "-f", file) == (
+        "deployment default/hello@staging deleted\nenvironment default/staging deleted\n"
+        "policy default/cpu-only deleted\n"
+    )
+    assert tenon("delete", "-f", file).count(" is not there\n") == 3
+    assert "there is no deployment" in tenon("delete", "model", "hello", status=4)
+
+
+def test_mistakes_are_told_before_anything_is_asked(tenon):
+    assert "did you mean 'policies'?" in tenon("get", "polices", status=2)
+    assert "which file?" in tenon("apply", status=2)
+    assert "http://127.0.0.1:1" in tenon("get", "models", "--api", "http://127.0.0.1:1", status=1)
