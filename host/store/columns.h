@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "host/store/database.h"
 #include "host/store/records.h"
@@ -13,6 +14,13 @@ inline std::int64_t to_micros(Time time) {
 }
 inline Time from_micros(std::int64_t micros) {
   return Time(std::chrono::duration_cast<Time::duration>(std::chrono::microseconds(micros)));
+}
+
+inline Statement& bind_time(Statement& statement, const std::optional<Time>& time) {
+  return time ? statement << to_micros(*time) : statement << nullptr;
+}
+inline std::optional<Time> time_of(const Statement& row, int column) {
+  return row.is_null(column) ? std::nullopt : std::optional(from_micros(row.integer(column)));
 }
 
 // Bind the columns of a key, and give the statement back.

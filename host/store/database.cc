@@ -59,6 +59,16 @@ Statement& Statement::operator<<(std::uint64_t number) {
   return *this << static_cast<std::int64_t>(number);
 }
 
+Statement& Statement::operator<<(std::span<const std::byte> bytes) {
+  sqlite3_bind_blob64(statement_, ++bound_, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  return *this;
+}
+
+Statement& Statement::operator<<(std::nullptr_t) {
+  sqlite3_bind_null(statement_, ++bound_);
+  return *this;
+}
+
 Result<bool> Statement::step() {
   if (!statement_) return std::unexpected(error_of(db_));
   switch (sqlite3_step(statement_)) {
@@ -87,6 +97,15 @@ std::string Statement::text(int column) const {
 
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_, column);
+}
+
+std::span<const std::byte> Statement::bytes(int column) const {
+  const auto* data = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
+  return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
 void Database::Close::operator()(sqlite3* db) const {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,6 +30,8 @@ class Statement {
   Statement& operator<<(std::string_view text);
   Statement& operator<<(std::uint64_t number);
   Statement& operator<<(std::int64_t number);
+  Statement& operator<<(std::span<const std::byte> bytes);
+  Statement& operator<<(std::nullptr_t);
   Statement& operator<<(bool flag) { return *this << static_cast<std::int64_t>(flag); }
 
   // True: there is a row. Also runs what gives none.
@@ -36,7 +40,9 @@ class Statement {
 
   // Of the row, from 0.
   std::string text(int column) const;
+  std::span<const std::byte> bytes(int column) const;  // until the next step
   std::int64_t integer(int column) const;
+  bool is_null(int column) const;
   std::uint64_t number(int column) const { return static_cast<std::uint64_t>(integer(column)); }
 
  private:

@@ -37,4 +37,12 @@ ApplyError conflict_error(Conflict conflict) {
   return error;
 }
 
+std::string label(const ApiKey& key) {
+  return key.name.empty() ? "key " + key.id : fmt::format("key {} ({})", key.name, key.id);
+}
+
+Error no_key(std::string_view id) {
+  return {Code::kNotFound, fmt::format("there is no key '{}': `tenon keys list` shows all", id)};
+}
+
 }  // namespace tenon::store

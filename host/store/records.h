@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "host/domain/deployment.h"
 #include "host/domain/error.h"
 #include "host/domain/resource.h"
+#include "host/domain/role.h"
 
 // What goes into a store and comes out of it. Documents are opaque text to it.
 namespace tenon::store {
@@ -80,14 +82,40 @@ struct Revision {
   bool operator==(const Revision&) const = default;
 };
 
+// ---- keys ----
+
+using Sha256 = std::array<std::byte, 32>;
+
+struct ApiKey {
+  std::string id;
+  std::string name;
+  std::string workspace;  // "": all of them
+  Role role = Role::kInvoke;
+  Sha256 secret{};  // the digest of it
+  Time created_at{};
+  std::optional<Time> expires_at = {};
+  std::optional<Time> last_used_at = {};
+
+  bool operator==(const ApiKey&) const = default;
+};
+std::string label(const ApiKey&);  // "key ci (k3x9q0f7m2ab1)", as logs and the audit log tell it
+
+Error no_key(std::string_view id);
+
+struct KeyUse {
+  std::string id;
+  Time at{};
+};
+
 // ---- audit ----
 
 struct AuditEntry {
   std::uint64_t number = 0;  // given by the store, growing
   Time at{};
   std::string who;
-  std::string action;    // "created"
-  std::string resource;  // "deployment default/minilm@production"
+  std::string action;         // "created"
+  std::string resource;       // "deployment default/minilm@production"
+  std::string result = "ok";  // else why it was refused
 
   bool operator==(const AuditEntry&) const = default;
 };

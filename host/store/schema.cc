@@ -11,7 +11,8 @@ constexpr std::int64_t kApplication = 0x54454E4F;  // "TENO"
 
 // Step N brings a store of version N to version N + 1. Never edited once released: add one.
 // Times are microseconds since 1970. Kind 4 is that of deployments (tenon::Kind).
-constexpr std::array<std::string_view, 1> kSteps = {R"sql(
+constexpr std::array<std::string_view, 2> kSteps = {
+    R"sql(
 CREATE TABLE state(version INTEGER NOT NULL) STRICT;
 INSERT INTO state VALUES (0);
 
@@ -34,6 +35,17 @@ CREATE TABLE revision(
 CREATE TABLE audit(
   number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
   action TEXT NOT NULL, resource TEXT NOT NULL) STRICT;
+)sql",
+    R"sql(
+CREATE TABLE api_key(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+  workspace TEXT NOT NULL, role TEXT NOT NULL,
+  sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+  created_at INTEGER NOT NULL, expires_at INTEGER, last_used_at INTEGER) STRICT;
+
+-- Stays true when all keys are gone.
+ALTER TABLE state ADD COLUMN keys_were_created INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE audit ADD COLUMN result TEXT NOT NULL DEFAULT 'ok';
 )sql"};
 
 Result<std::int64_t> pragma(Database& db, std::string_view name) {

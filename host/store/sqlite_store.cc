@@ -194,24 +194,37 @@ Result<std::vector<Revision>> SqliteStore::revisions(const DeploymentKey& key) {
 }
 
 Result<void> SqliteStore::append_audit(const AuditEntry& entry) {
-  Statement added = db_.prepare("INSERT INTO audit(at, who, action, resource) VALUES (?, ?, ?, ?)");
-  added << to_micros(entry.at) << entry.who << entry.action << entry.resource;
+  Statement added =
+      db_.prepare("INSERT INTO audit(at, who, action, resource, result) VALUES (?, ?, ?, ?, ?)");
+  added << to_micros(entry.at) << entry.who << entry.action << entry.resource << entry.result;
   if (auto done = added.run(); !done) return done;
   Statement forgotten =
       db_.prepare("DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?");
   return (forgotten << static_cast<std::uint64_t>(bounds_.audit)).run();
 }
 
+Result<void> SqliteStore::add_audit(std::span<const AuditEntry> entries) {
+  const std::lock_guard lock(mutex_);
+  auto transaction = Transaction::begin(db_);
+  if (!transaction) return std::unexpected(transaction.error());
+  for (const AuditEntry& entry : entries) {
+    if (auto done = append_audit(entry); !done) return done;
+  }
+  return transaction->commit();
+}
+
 Result<std::vector<AuditEntry>> SqliteStore::audit(std::optional<std::uint64_t> before,
                                                    std::size_t limit) {
   const std::lock_guard lock(mutex_);
   Statement statement = db_.prepare(
-      "SELECT number, at, who, action, resource FROM audit WHERE ? OR number < ? ORDER BY number "
+      "SELECT number, at, who, action, resource, result FROM audit WHERE ? OR number < ? ORDER BY "
+      "number "
       "DESC LIMIT ?");
   statement << !before << before.value_or(0) << static_cast<std::uint64_t>(limit);
   return rows<AuditEntry>(statement, [](const Statement& row) {
-    return AuditEntry{row.number(0), from_micros(row.integer(1)), row.text(2), row.text(3),
-                      row.text(4)};
+    return AuditEntry{row.number(0), from_micros(row.integer(1)),
+                      row.text(2),   row.text(3),
+                      row.text(4),   row.text(5)};
   });
 }
 

@@ -23,6 +23,12 @@ class SqliteStore final : public Store {
   Result<Page> list(Kind, const std::optional<ResourceKey>& after, std::size_t limit) override;
   Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() override;
   Result<std::vector<Revision>> revisions(const DeploymentKey&) override;
+  Result<void> add_key(const ApiKey&, const Author&) override;
+  Result<ApiKey> remove_key(std::string_view id, const Author&) override;
+  Result<std::vector<ApiKey>> keys() override;
+  Result<bool> keys_were_created() override;
+  Result<void> mark_keys_used(std::span<const KeyUse>) override;
+  Result<void> add_audit(std::span<const AuditEntry>) override;
   Result<std::vector<AuditEntry>> audit(std::optional<std::uint64_t> before,
                                         std::size_t limit) override;
 

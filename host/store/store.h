@@ -37,6 +37,16 @@ class Store {
   virtual Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() = 0;
   virtual Result<std::vector<Revision>> revisions(const DeploymentKey&) = 0;  // newest first
 
+  // Making and removing a key goes to the audit log with it. kPrecondition: the id or the secret is
+  // taken. From the first key on keys_were_created() holds for ever, whatever is removed.
+  virtual Result<void> add_key(const ApiKey&, const Author&) = 0;
+  virtual Result<ApiKey> remove_key(std::string_view id, const Author&) = 0;  // kNotFound
+  virtual Result<std::vector<ApiKey>> keys() = 0;                             // oldest first
+  virtual Result<bool> keys_were_created() = 0;
+  // Unknown keys are passed over, and so is a use older than the one known.
+  virtual Result<void> mark_keys_used(std::span<const KeyUse>) = 0;
+
+  virtual Result<void> add_audit(std::span<const AuditEntry>) = 0;
   // Newest first; only numbers below `before`, if given.
   virtual Result<std::vector<AuditEntry>> audit(std::optional<std::uint64_t> before,
                                                 std::size_t limit) = 0;
