@@ -20,10 +20,12 @@ struct RefusedWrite {
 // flood the audit log. [any thread]
 class RefusedWrites {
  public:
-  static constexpr std::size_t kMost = 256;  // unlike ones between two take()
+  static constexpr std::size_t kMost = 256;         // unlike ones between two take()
+  static constexpr std::size_t kLongestWhat = 200;  // bytes that are kept of a path
 
   void note(std::string who, std::string what, std::string why,
             std::chrono::system_clock::time_point at) {
+    if (what.size() > kLongestWhat) what.resize(kLongestWhat);
     const std::lock_guard lock(mutex_);
     if (seen_.size() >= kMost) who = "others", what = "…", why = "…";
     auto& [first, count] = seen_[{std::move(who), std::move(what), std::move(why)}];

@@ -7,6 +7,7 @@
 #include "host/cli/backup.h"
 #include "host/cli/command.h"
 #include "host/cli/get_devices.h"
+#include "host/cli/keys_commands.h"
 #include "host/cli/plugin_commands.h"
 #include "host/cli/serve.h"
 
@@ -35,6 +36,44 @@ examples:
   tenon get devices --config configs/quickstart.toml
 )",
      tenon::cli::get_devices},
+    {"keys create", "Makes an API key and shows it this once",
+     "--role ROLE [--workspace W] [--name N] [--expires TIME] [--out FILE] [WHERE]",
+     R"(  --role ROLE         admin: everything; member: reads, writes models; invoke: calls endpoints
+  -w, --workspace W   the only workspace that it is for; default: all of them
+  --name N            for people
+  --expires TIME      90d, 12h, 30m; default: never
+  --out FILE          writes the key into a new file that only its owner may read
+  --config FILE       WHERE: the store of a host that does not run, by its configuration
+  --data FOLDER       … by its [host] data
+  --api URL           … or a running host: http://HOST:PORT or unix:PATH; default
+                      http://127.0.0.1:8080
+  --key-file FILE     the key to ask a running host with; default: TENON_API_KEY
+
+The first key closes a host for ever: from then on every request needs one.
+
+examples:
+  tenon keys create --role admin --config configs/quickstart.toml
+  tenon keys create --role admin --data var/tenon --out admin.key
+  tenon keys create --role invoke --workspace default --name ci --expires 90d
+)",
+     tenon::cli::keys_create},
+    {"keys list", "Shows the API keys, without what they are", "[-o table|json] [WHERE]",
+     R"(  -o, --output FORM   table (default) or json
+  --config, --data, --api, --key-file   as for `tenon keys create`
+
+examples:
+  tenon keys list
+  tenon keys list --data var/tenon -o json
+)",
+     tenon::cli::keys_list},
+    {"keys delete", "Deletes an API key: it is refused from then on", "ID [WHERE]",
+     R"(  ID   as `tenon keys list` shows it
+  --config, --data, --api, --key-file   as for `tenon keys create`
+
+examples:
+  tenon keys delete k3x9q0f7m2ab1
+)",
+     tenon::cli::keys_delete},
     {"plugin list", "Lists the installed plugins without opening them",
      "[--plugins FOLDER]… [--options]",
      R"(  --plugins FOLDER    where to look; default: the folder 'plugins' beside tenon's own

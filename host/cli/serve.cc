@@ -58,7 +58,9 @@ int serve(const Arguments& words, Streams streams) {
     return fail_with("cannot make the folder " + host.data + ": " + error.message(), streams);
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
-  ServedHost served(*std::move(loaded));
+  auto kept = open_kept(host.data);
+  if (!kept) return fail_with(kept.error().message, streams);
+  ServedHost served(*std::move(loaded), *std::move(kept));
   if (auto started = served.start(); !started) return fail_with(started.error().message, streams);
   served.run();
   return kOk;

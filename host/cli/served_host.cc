@@ -15,10 +15,12 @@
 #include <sstream>
 
 #include "host/access/open_mode.h"
+#include "host/access/token_secret.h"
 #include "host/cli/plugin_metrics.h"
 #include "host/cli/wanted.h"
 #include "host/config/changes.h"
 #include "host/plugins/pin.h"
+#include "host/store/sqlite_store.h"
 #include "host/telemetry/log.h"
 
 namespace tenon::cli {
@@ -64,12 +66,6 @@ devices::WatchOptions watch_options(const std::vector<FlavorRule>& rules) {
   return options;
 }
 
-access::Sha256 random_secret() {
-  access::Sha256 out;
-  access::system_random()(out);
-  return out;
-}
-
 std::string to_text(const ListenAddress& address) {
   if (!address.path.empty()) return "unix:" + address.path;
   return address.host.contains(':') ? fmt::format("[{}]:{}", address.host, address.port)
@@ -77,15 +73,16 @@ std::string to_text(const ListenAddress& address) {
 }
 
 // A host that everybody may command is reached from its own machine only.
-Result<void> check_reach(const HostSpec& host) {
-  for (const auto* addresses : {&host.listen, &host.control_listen}) {
+Result<void> check_reach(const Config& config) {
+  for (const auto* addresses : {&config.host.listen, &config.host.control_listen}) {
     for (const ListenAddress& address : *addresses) {
       if (!address.path.empty() || access::is_loopback_address(address.host)) continue;
       return fail(
           Code::kPrecondition,
           fmt::format("does not listen on {}: there are no API keys, so whoever reaches that "
-                      "address could do everything; listen on 127.0.0.1 or [::1]",
-                      to_text(address)));
+                      "address could do everything; make one with `tenon keys create --role "
+                      "admin --config {}`, or listen on 127.0.0.1 or [::1]",
+                      to_text(address), config.file));
     }
   }
   return {};
@@ -170,15 +167,25 @@ Result<Loaded> load(const std::string& path) {
   return loaded;
 }
 
-ServedHost::ServedHost(Loaded loaded)
+Result<Kept> open_kept(const std::string& data) {
+  auto store = store::SqliteStore::open(data + "/tenon.db");
+  if (!store) return std::unexpected(store.error());
+  const auto secret = access::token_secret(data, access::system_random());
+  if (!secret) return std::unexpected(secret.error());
+  return Kept{*std::move(store), *secret};
+}
+
+ServedHost::ServedHost(Loaded loaded, Kept kept)
     : config_(loaded.config),
       files_(std::move(loaded.files)),
+      store_(std::move(kept.store)),
       cpus_(devices::read_cpus()),
       loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
       launcher_(loops_, launcher_options(config_)),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_),
                    &life_),
-      access_(random_secret()),
+      access_(kept.token_secret),
+      keys_(*store_, access_, access::system_random(), std::chrono::system_clock::now),
       control_(loops_,
                {.metrics = [this] { return metrics_.render(); },
                 .ready = [this]() -> std::optional<std::string> {
@@ -204,13 +211,11 @@ ServedHost::ServedHost(Loaded loaded)
 }
 
 Result<void> ServedHost::start() {
+  if (auto loaded = keys_.load(); !loaded) return loaded;
   if (access_.open()) {
-    if (auto reach = check_reach(config_.host); !reach) return reach;
+    if (auto reach = check_reach(config_); !reach) return reach;
     log::warn("open: there are no API keys, so everybody on this machine may do everything");
   }
-  auto store = store::SqliteStore::open(config_.host.data + "/tenon.db");
-  if (!store) return std::unexpected(store.error());
-  store_ = *std::move(store);
   auto catalog = control::Catalog::open(
       *store_, config_.host.workspace,
       {.model_roots = config_.host.model_roots, .replicas = config_.host.limits.replicas},
@@ -219,7 +224,7 @@ Result<void> ServedHost::start() {
   catalog_ = *std::move(catalog);
   api_ = std::make_unique<control::Api>(
       control::Api::Parts{loops_, *catalog_, *store_, deployments_, [this] { return known(); },
-                          machine_, config_.host.workspace});
+                          machine_, config_.host.workspace, keys_, access_});
   news_ = std::make_unique<News>([this](const DeploymentKey& key) {
     if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
   });
@@ -240,6 +245,7 @@ Result<void> ServedHost::start() {
 }
 
 void ServedHost::run() {
+  keys_.keep_notes();
   for (const ListenAddress& address : gateway_.addresses()) {
     log::info("listening", {{"url", (!address.path.empty() ? ""
                                      : config_.host.tls    ? "https://"

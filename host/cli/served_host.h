@@ -8,6 +8,7 @@
 #include <string>
 
 #include "host/access/access.h"
+#include "host/access/keys.h"
 #include "host/cli/machine.h"
 #include "host/control/api.h"
 #include "host/control/control.h"
@@ -18,7 +19,7 @@
 #include "host/lifecycle/clock.h"
 #include "host/lifecycle/deployments.h"
 #include "host/loop/event_loops.h"
-#include "host/store/sqlite_store.h"
+#include "host/store/store.h"
 #include "host/telemetry/metrics.h"
 #include "host/workers/launcher.h"
 
@@ -40,13 +41,21 @@ struct Loaded {
 // The error is what an operator is shown: one line for each mistake.
 Result<Loaded> load(const std::string& path);
 
+// What a host keeps between its runs.
+struct Kept {
+  std::unique_ptr<store::Store> store;
+  access::Sha256 token_secret;
+};
+
+// From [host] data, which must be there. The error says which file is in the way.
+Result<Kept> open_kept(const std::string& data);
+
 // A running host: the parts, joined. Until run() returns it lives on its own threads.
 class ServedHost {
  public:
-  explicit ServedHost(Loaded);
+  ServedHost(Loaded, Kept);
 
-  // Opens the store, applies what the files hold, listens; no replica has been started when it
-  // fails.
+  // Applies what the files hold, listens; no replica has been started when it fails.
   Result<void> start();
   // Serves until SIGTERM or SIGINT: what runs is finished within [host.limits] drain; a second
   // signal ends it at once. SIGHUP reads the file again.
@@ -73,7 +82,7 @@ class ServedHost {
   Machine machine_;
   mutable std::mutex known_mutex_;
   std::shared_ptr<const control::Known> known_;
-  std::unique_ptr<store::SqliteStore> store_;
+  const std::unique_ptr<store::Store> store_;
   std::unique_ptr<control::Catalog> catalog_;
   const devices::Cpus cpus_;
   EventLoops loops_;
@@ -87,6 +96,7 @@ class ServedHost {
   std::unique_ptr<lifecycle::LifeObserver> news_;  // for those who watch
   lifecycle::Deployments deployments_;
   access::Access access_;
+  access::Keys keys_;
   control::Control control_;
   gateway::Gateway gateway_;
   std::shared_ptr<devices::DeviceWatch> devices_;

@@ -45,7 +45,7 @@ std::string workspace_of(const Request& request, const std::string& otherwise) {
       return std::string(value);
     }
   }
-  return otherwise;
+  return request.caller.workspace.empty() ? otherwise : request.caller.workspace;
 }
 
 // A secret that is sent as it was read, without its value, stays as it is.
@@ -112,7 +112,7 @@ void Api::handle(const Request& request, std::shared_ptr<Reply> reply) {
       allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
       continue;
     }
-    Call call(request, std::move(reply), route, *std::move(names));
+    Call call(request, std::move(reply), route, *std::move(names), parts_.access);
     call.workspace = workspace_of(request, parts_.workspace);
     if (!access::allowed(request.caller, route.act, scope(route.act, call.workspace))) {
       return call.refuse(api::kForbidden,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "host/access/keys.h"
 #include "host/config/manifest.h"
 #include "host/control/call.h"
 #include "host/control/catalog.h"
@@ -31,7 +32,9 @@ class Api {
     const lifecycle::Dispatcher& dispatcher;
     std::function<std::shared_ptr<const Known>()> known;
     const config::Surroundings& surroundings;
-    std::string workspace;  // of calls that name none
+    std::string workspace;  // of calls that name none with a key of all workspaces
+    access::Keys& keys;
+    const access::Access& access;
   };
   explicit Api(Parts);
 

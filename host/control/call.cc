@@ -16,6 +16,7 @@ namespace tenon::control {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kForm = "application/x-www-form-urlencoded";
 
 std::optional<std::int64_t> to_integer(std::string_view text) {
   std::int64_t value = 0;
@@ -24,8 +25,22 @@ std::optional<std::int64_t> to_integer(std::string_view text) {
   return value;
 }
 
-bool is_json(std::string_view content_type) {
-  return content_type.substr(0, content_type.find(';')) == kJson;
+std::string_view media_type(const Request& request) {
+  const std::string_view type = request.header("content-type");
+  return type.substr(0, type.find(';'));
+}
+
+std::optional<boost::json::object> read_form(std::string_view text) {
+  const auto fields = boost::urls::parse_query(text);
+  if (!fields) return std::nullopt;
+  boost::urls::encoding_opts form;
+  form.space_as_plus = true;
+  boost::json::object out;
+  for (const auto& field : *fields) {
+    const boost::urls::decode_view name(field.key, form), value(field.value, form);
+    out[std::string(name.begin(), name.end())] = std::string(value.begin(), value.end());
+  }
+  return out;
 }
 
 }  // namespace
@@ -75,9 +90,19 @@ bool Call::read_query() {
 
 bool Call::read_body() {
   if (route_.body.empty()) return true;
-  if (!is_json(request_.header("content-type"))) {
-    refuse(api::kUnsupportedType,
-           fmt::format("the body must be JSON, with content-type: {}", kJson));
+  const std::string_view type = media_type(request_);
+  if (route_.takes_form && type == kForm) {
+    auto fields = read_form(request_.body);
+    if (!fields) {
+      refuse(api::kBadRequest, "the body cannot be read as a form: expected name=value&…");
+      return false;
+    }
+    body_ = *std::move(fields);
+    return true;
+  }
+  if (type != kJson) {
+    refuse(api::kUnsupportedType, fmt::format("the body must be JSON{}, with content-type: {}",
+                                              route_.takes_form ? " or a form" : "", kJson));
     return false;
   }
   auto object = config::parse_json_object(request_.body);
@@ -105,10 +130,18 @@ bool Call::flag(std::string_view param) const {
 }
 
 void Call::answer(boost::json::value value, unsigned status) {
-  reply_->whole(status, kJson, boost::json::serialize(value));
+  // What one caller is shown, and a new key above all, is kept by nobody between.
+  reply_->whole(status, kJson, boost::json::serialize(value), {{"cache-control", "no-store"}});
 }
 
 void Call::refuse(const ApiError& error, std::string message) {
+  const bool is_of_sender = error.status == 401 || error.status == 403;
+  if (is_of_sender && route_.method != "GET") {
+    const std::string& name = request_.caller.name;
+    access_.note_refused_write(name.empty() ? "unknown" : name,
+                               fmt::format("{} {}", request_.method, request_.path),
+                               std::string(error.code), std::chrono::system_clock::now());
+  }
   reply_->refuse(refusal(error, std::move(message)));
 }
 

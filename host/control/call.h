@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/access/access.h"
 #include "host/access/rules.h"
 #include "host/control/desk.h"
 #include "host/control/plan.h"
@@ -39,14 +40,19 @@ struct Route {
   std::string_view answer;  // name of a schema
   unsigned status = 200;
   void (*handle)(Api&, Call&) = nullptr;
+  bool takes_form = false;  // as well as JSON
 };
 
 // A request to the API under way: its parts, read as its route says.
 class Call {
  public:
   Call(const Request& request, std::shared_ptr<Reply> reply, const Route& route,
-       std::vector<std::string> path)
-      : request_(request), reply_(std::move(reply)), route_(route), path_(std::move(path)) {}
+       std::vector<std::string> path, const access::Access& access)
+      : request_(request),
+        reply_(std::move(reply)),
+        route_(route),
+        path_(std::move(path)),
+        access_(access) {}
 
   // False: refused.
   bool read_query();
@@ -64,6 +70,7 @@ class Call {
   Who who;
 
   void answer(boost::json::value, unsigned status = 200);
+  // A write that its sender may not do is noted for the audit log.
   void refuse(const ApiError&, std::string message);
   void refuse(const std::vector<Refused>&);
   void refuse(const Error&);
@@ -73,6 +80,7 @@ class Call {
   std::shared_ptr<Reply> reply_;
   const Route& route_;
   std::vector<std::string> path_;
+  const access::Access& access_;
   std::map<std::string, std::string, std::less<>> query_;
   boost::json::object body_;
 };

@@ -55,7 +55,9 @@ json::object operation(const Route& route) {
   out["x-tenon-act"] = access::to_string(route.act);
   if (auto all = parameters(route); !all.empty()) out["parameters"] = std::move(all);
   if (!route.body.empty()) {
-    out["requestBody"] = {{"required", true}, {"content", content(route.body)}};
+    json::object body = content(route.body);
+    if (route.takes_form) body["application/x-www-form-urlencoded"] = body["application/json"];
+    out["requestBody"] = {{"required", true}, {"content", std::move(body)}};
   }
   json::object responses{
       {std::to_string(route.status), {{"description", "done"}, {"content", content(route.answer)}}},
@@ -86,8 +88,16 @@ json::object openapi_json(std::span<const Route> routes) {
       {"openapi", "3.1.0"},
       {"info",
        {{"title", "Tenon"}, {"version", "0"}, {"description", "The control API of a Tenon host."}}},
+      {"security", json::array{json::object{{"key", json::array()}}}},
       {"paths", std::move(paths)},
-      {"components", {{"schemas", schemas()}}}};
+      {"components",
+       {{"schemas", schemas()},
+        {"securitySchemes",
+         {{"key",
+           {{"type", "http"},
+            {"scheme", "bearer"},
+            {"description",
+             "an API key, or a token for one; a host without keys wants none"}}}}}}}};
 }
 
 }  // namespace tenon::control

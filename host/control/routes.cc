@@ -7,6 +7,7 @@
 #include <set>
 
 #include "host/control/api.h"
+#include "host/control/keys_routes.h"
 #include "host/control/openapi.h"
 #include "host/control/resource_json.h"
 #include "host/domain/moment.h"
@@ -109,6 +110,9 @@ void remove(Api& api, Call& call) {
   Wish wish;
   wish.draft.key = key_of<kind>(call);
   wish.remove = true;
+  if constexpr (kind == Kind::kWorkspace) {
+    if (!is_without_keys(api, call, call.path(0))) return;
+  }
   if (const std::int64_t version = call.integer("version", 0); version != 0) {
     wish.version = static_cast<std::uint64_t>(version);
   }
@@ -289,7 +293,8 @@ void audit(Api& api, Call& call) {
                                  {"time", utc_text(entry.at)},
                                  {"who", entry.who},
                                  {"action", entry.action},
-                                 {"resource", entry.resource}});
+                                 {"resource", entry.resource},
+                                 {"result", entry.result}});
   }
   call.answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
@@ -438,6 +443,7 @@ std::vector<Route> make_routes() {
                  "PluginList",
                  200,
                  plugin_list});
+  add_key_routes(out);
   out.push_back({"GET",
                  "/v0/audit",
                  "listAudit",

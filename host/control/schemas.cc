@@ -144,6 +144,45 @@ constexpr std::string_view kParts = R"json({
     "properties": {"continents": {"type": "array"}, "countries": {"type": "array"},
                    "locations": {"type": "array"}}
   },
+  "Role": {"enum": ["admin", "member", "invoke"]},
+  "KeyWish": {
+    "type": "object", "additionalProperties": false, "required": ["role"],
+    "properties": {
+      "role": {"$ref": "#/components/schemas/Role"},
+      "workspace": {"type": "string", "description": "the only one; absent or \"\": all of them"},
+      "name": {"type": "string", "maxLength": 100},
+      "expiresIn": {"type": "string", "pattern": "^[0-9.]+(ms|s|m|h|d)$", "examples": ["90d"]}
+    }
+  },
+  "Key": {
+    "type": "object",
+    "properties": {
+      "id": {"type": "string"}, "name": {"type": "string"},
+      "role": {"$ref": "#/components/schemas/Role"}, "workspace": {"type": "string"},
+      "createdAt": {"type": "string"}, "expiresAt": {"type": ["string", "null"]},
+      "lastUsedAt": {"type": ["string", "null"], "description": "to the minute"}
+    }
+  },
+  "NewKey": {
+    "allOf": [{"$ref": "#/components/schemas/Key"}],
+    "required": ["key"],
+    "properties": {"key": {"type": "string", "description": "shown this once"}}
+  },
+  "TokenWish": {
+    "type": "object", "required": ["grant_type"],
+    "properties": {
+      "grant_type": {"enum": ["client_credentials"]},
+      "client_id": {"type": "string", "description": "a key's id"},
+      "client_secret": {"type": "string", "description": "the key itself"}
+    }
+  },
+  "Token": {
+    "type": "object",
+    "properties": {
+      "access_token": {"type": "string"}, "token_type": {"enum": ["Bearer"]},
+      "expires_in": {"type": "integer", "description": "seconds"}
+    }
+  },
   "OpenApi": {"type": "object"},
   "Error": {
     "type": "object", "required": ["error"],
@@ -188,6 +227,7 @@ json::object schemas() {
     out[kind] = resource(kind);
     out[kind + "List"] = list_of(reference(kind));
   }
+  out["KeyList"] = list_of(reference("Key"));
   for (const std::string_view name : {"Revision", "Plugin", "Audit"}) {
     out[std::string(name) + "List"] = list_of({{"type", "object"}});
   }

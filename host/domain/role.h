@@ -6,10 +6,10 @@
 
 namespace tenon {
 
-// What a key may do in its workspace, each role all that the next may do too.
+// What a key may do in its workspace, each role all that the next may do too; docs/security.md.
 enum class Role : std::uint8_t {
   kAdmin,   // everything, other keys and what reaches the machine included
-  kMember,  // reads and writes models, deployments, policies
+  kMember,  // reads, and writes models and deployments
   kInvoke,  // calls endpoints
 };
 

@@ -1,0 +1,180 @@
+#include "host/cli/keys_commands.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <cstring>
+#include <tuple>
+
+#include "host/cli/keys_desk.h"
+
+namespace tenon::cli {
+namespace {
+
+namespace json = boost::json;
+
+int fail_with(std::string_view verb, const Error& error, Streams streams) {
+  if (error.code == Code::kInvalid) return bad_usage(verb, error.message, streams);
+  streams.err << "tenon " << verb << ": " << error.message << "\n";
+  return kFailed;
+}
+
+// A new file that only its owner may read, made before there is a key to lose. Removed again unless
+// a secret was written.
+class SecretFile {
+ public:
+  static Result<SecretFile> make(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return failed("make", path);
+    return SecretFile(path, fd);
+  }
+  SecretFile(SecretFile&& other) noexcept
+      : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+  SecretFile& operator=(SecretFile&&) = delete;
+  ~SecretFile() {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    ::unlink(path_.c_str());
+  }
+
+  Result<void> write(const std::string& secret) {
+    const std::string line = secret + "\n";
+    const auto size = static_cast<ssize_t>(line.size());
+    if (::write(fd_, line.data(), line.size()) != size || ::fsync(fd_) != 0) {
+      return failed("write", path_);
+    }
+    ::close(std::exchange(fd_, -1));
+    return {};
+  }
+
+ private:
+  SecretFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+
+  static std::unexpected<Error> failed(std::string_view what, const std::string& path) {
+    return fail(Code::kUnavailable,
+                fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
+  }
+
+  std::string path_;
+  int fd_;
+};
+
+// Nothing but what a terminal shows as one line.
+std::string cell(const json::object& item, std::string_view name) {
+  const json::value* found = item.if_contains(name);
+  if (!found || !found->is_string() || found->get_string().empty()) return "-";
+  std::string out;
+  for (const char c : found->get_string()) {
+    out += static_cast<unsigned char>(c) < ' ' || c == 0x7F ? '?' : c;
+  }
+  return out;
+}
+
+int create_at(KeyDesk& desk, const json::object& wish, SecretFile* file, Streams streams) {
+  constexpr std::string_view kVerb = "keys create";
+  const auto made = desk.create(wish);
+  if (!made) return fail_with(kVerb, made.error(), streams);
+  const json::object& key = made->get_object();
+  const std::string id = cell(key, "id");
+  if (!file) {
+    streams.out << cell(key, "key") << "\n";
+    streams.err << "key " << id << ": shown this once, keep it\n";
+    return kOk;
+  }
+  if (const auto written = file->write(cell(key, "key")); !written) {
+    std::ignore = desk.remove(id);  // nobody has it
+    return fail_with(kVerb, written.error(), streams);
+  }
+  streams.err << "made key " << id << "\n";
+  return kOk;
+}
+
+}  // namespace
+
+int keys_create(const Arguments& words, Streams streams) {
+  constexpr std::string_view kVerb = "keys create";
+  options_description options;
+  add_desk_options(options);
+  options.add_options()("role", value<std::string>())("workspace,w", value<std::string>())(
+      "name", value<std::string>())("expires", value<std::string>())("out", value<std::string>());
+  const auto given = parse_options(words, options);
+  if (!given) return bad_usage(kVerb, given.error().message, streams);
+  if (!given->count("role")) return bad_usage(kVerb, "--role admin, member or invoke?", streams);
+  json::object wish;
+  for (const auto& [option, field] :
+       {std::pair{"role", "role"}, std::pair{"workspace", "workspace"}, std::pair{"name", "name"},
+        std::pair{"expires", "expiresIn"}}) {
+    if (given->count(option)) wish[field] = (*given)[option].as<std::string>();
+  }
+  const auto desk = open_desk(*given);
+  if (!desk) return fail_with(kVerb, desk.error(), streams);
+  if (!given->count("out")) return create_at(**desk, wish, nullptr, streams);
+  auto file = SecretFile::make((*given)["out"].as<std::string>());
+  if (!file) return fail_with(kVerb, file.error(), streams);
+  return create_at(**desk, wish, &*file, streams);
+}
+
+int keys_list(const Arguments& words, Streams streams) {
+  constexpr std::string_view kVerb = "keys list";
+  options_description options;
+  add_desk_options(options);
+  options.add_options()("output,o", value<std::string>()->default_value("table"));
+  const auto given = parse_options(words, options);
+  if (!given) return bad_usage(kVerb, given.error().message, streams);
+  const auto form = (*given)["output"].as<std::string>();
+  if (form != "table" && form != "json") {
+    return bad_usage(kVerb, fmt::format("--output must be table or json, found '{}'", form),
+                     streams);
+  }
+  const auto desk = open_desk(*given);
+  if (!desk) return fail_with(kVerb, desk.error(), streams);
+  const auto all = (*desk)->list();
+  if (!all) return fail_with(kVerb, all.error(), streams);
+  if (form == "json") {
+    streams.out << json::serialize(*all) << "\n";
+    return kOk;
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"ID", "NAME", "ROLE", "WORKSPACE", "CREATED", "EXPIRES", "LAST USED"}};
+  const json::value* items = all->get_object().if_contains("items");
+  if (!items || !items->is_array()) {
+    return fail_with(kVerb, {Code::kUnavailable, "the answer is no list of keys"}, streams);
+  }
+  for (const json::value& item : items->get_array()) {
+    const json::object key = item.is_object() ? item.get_object() : json::object();
+    const std::string workspace = cell(key, "workspace");
+    rows.push_back({cell(key, "id"), cell(key, "name"), cell(key, "role"),
+                    workspace == "-" ? "(all)" : workspace, cell(key, "createdAt"),
+                    cell(key, "expiresAt"), cell(key, "lastUsedAt")});
+  }
+  print_table(streams.out, rows);
+  return kOk;
+}
+
+int keys_delete(const Arguments& words, Streams streams) {
+  constexpr std::string_view kVerb = "keys delete";
+  options_description options;
+  add_desk_options(options);
+  options.add_options()("id", value<std::string>());
+  positional_options_description positional;
+  positional.add("id", 1);
+  const auto given = parse_options(words, options, positional);
+  if (!given) return bad_usage(kVerb, given.error().message, streams);
+  if (!given->count("id")) {
+    return bad_usage(kVerb, "which key? `tenon keys list` shows ids", streams);
+  }
+  const std::string id = (*given)["id"].as<std::string>();
+  const auto desk = open_desk(*given);
+  if (!desk) return fail_with(kVerb, desk.error(), streams);
+  if (const auto removed = (*desk)->remove(id); !removed) {
+    return fail_with(kVerb, removed.error(), streams);
+  }
+  streams.err << "deleted key " << id << "\n";
+  return kOk;
+}
+
+}  // namespace tenon::cli
