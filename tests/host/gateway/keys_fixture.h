@@ -1,0 +1,70 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "host/access/keys.h"
+#include "host/control/api.h"
+#include "host/store/sqlite_store.h"
+#include "tests/host/gateway/gateway_fixture.h"
+
+namespace tenon::testing {
+
+class NoMachine final : public config::Surroundings {
+ public:
+  std::string absolute(const std::string& path) const override { return path; }
+  bool is_folder(const std::string&) const override { return true; }
+  Result<std::vector<plugins::Manifest>> plugins(const std::vector<std::string>&) override {
+    return {};
+  }
+};
+
+// A host with a store, keys and the whole API, and a client of it; its models are fakes.
+class ServedKeys : public GatewayTest {
+ protected:
+  ServedKeys() {
+    std::filesystem::create_directories(folder_);
+    store_ = *store::SqliteStore::open(folder_ / "tenon.db");
+    keys_.emplace(*store_, access_, access::system_random(), std::chrono::system_clock::now);
+    catalog_ = *control::Catalog::open(*store_, "default", {}, std::chrono::system_clock::now);
+    rest_.emplace(control::Api::Parts{loops_, *catalog_, *store_, dispatcher_,
+                                      [] { return std::make_shared<control::Known>(); }, machine_,
+                                      "default", *keys_, access_});
+    api_ = [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
+      rest_->handle(request, std::move(reply));
+    };
+    dispatcher_.add("echo", {});
+    serve();
+    client_.emplace(connect());
+  }
+  ~ServedKeys() override {
+    shut_down();
+    rest_.reset();
+    catalog_.reset();
+    keys_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  access::NewKey make(Role role, const std::string& workspace = "") {
+    return *keys_->create({"", workspace, role, {}}, "test");
+  }
+  static std::string header_of(const std::string& secret) {
+    return "Authorization: Bearer " + secret + "\r\n";
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("tenon-served-keys-" + std::to_string(::getpid()));
+  NoMachine machine_;
+  std::unique_ptr<store::Store> store_;
+  std::optional<access::Keys> keys_;
+  std::unique_ptr<control::Catalog> catalog_;
+  std::optional<control::Api> rest_;
+  std::optional<RawClient> client_;
+};
+
+}  // namespace tenon::testing
