@@ -4,7 +4,10 @@
 
 #include "host/cli/apply.h"
 #include "host/cli/delete.h"
+#include "host/cli/deploy.h"
 #include "host/cli/get.h"
+#include "host/cli/life_verbs.h"
+#include "host/cli/run.h"
 
 namespace tenon::cli {
 namespace {
@@ -88,6 +91,111 @@ examples:
   tenon delete -f configs/fleet.toml --dry-run
 )",
             remove},
+    Command{"deploy", "Writes one deployment from flags",
+            "MODEL --origin FOLDER [--runtime NAME] …",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    default: production
+  --origin ORIGIN        a folder of this machine, or file:PATH of the host's
+  --runtime NAME         a plugin's, see 'tenon get plugins'; default: auto
+  --flavor FLAVOR        cpu/x86; may come again, as the next ones may
+  --policy NAME          a policy that it carries
+  --option KEY=VALUE     of its plugin, see 'tenon plugin list --options'
+  --env NAME=VALUE       of its process
+  --label KEY=VALUE      for people
+  --min N, --max N       replicas
+  --target N             requests at once for each replica
+  --retention TIME       how long the last replica stays without requests: 30s
+  --print                prints the manifest instead of sending it
+  --dry-run              shows what would change, and changes nothing
+  --force                changes also what a file of the host manages
+
+What no flag says is as by default, also where the deployment was otherwise before.
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon deploy echo --origin samples/echo --runtime echo
+  tenon deploy minilm --origin models/all-MiniLM-L6-v2 --runtime tei --max 2 -e staging
+  tenon deploy minilm --origin models/all-MiniLM-L6-v2 --runtime tei --print > minilm.toml
+)",
+            deploy},
+    Command{"run", "Sends a request to a model and prints its answer as it comes",
+            "MODEL [PATH] [-d DATA|@FILE] [-F FILE]",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    default: production
+  -d, --data DATA        the body, as JSON; @FILE takes it from a file, @- from standard input
+  -F, --file FILE        the body is this file, with the type that its name says
+  -X, --method METHOD    default: POST with a body, else GET
+  -H, --header LINE      "Name: value"; may come again
+  -i, --show-headers     the answer's status and headers, on standard error
+  --timeout SECONDS      without a byte; default: 300
+
+PATH is the runtime's own: /embed, /v1/embeddings. The workspace is 'default' without -w.
+
+Exit status: 0 answered, 1 no answer, 2 the command line is wrong, 4 refused (HTTP 4xx), 5 failed
+(HTTP 5xx). The body of an answer is on standard output, whatever it is; the host's own words are
+on standard error.
+
+examples:
+  tenon run minilm /embed -d '{"inputs": "What is a tenon?"}'
+  tenon run minilm /v1/embeddings -d @request.json -e staging
+  tenon run echo '/?stream=3&sleep_ms=900' -d 'one two three' -H 'content-type: text/plain'
+)",
+            run_model},
+    Command{"activate", "Lets a deployment's endpoint answer again", "MODEL [-e ENVIRONMENT]",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    default: production
+  --dry-run              shows what would change, and changes nothing
+  --force                changes also what a file of the host manages
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon activate minilm
+)",
+            activate},
+    Command{"deactivate", "Drains a deployment; its endpoint answers nobody",
+            "MODEL [-e ENVIRONMENT]",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    default: production
+  --dry-run              shows what would change, and changes nothing
+  --force                changes also what a file of the host manages
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon deactivate minilm -e staging
+)",
+            deactivate},
+    Command{"release", "Copies a deployment over that of another environment",
+            "MODEL --from ENVIRONMENT [--to ENVIRONMENT]",
+            TENON_HOST_OPTIONS
+            R"(  --from E               the environment of the deployment that is copied
+  --to E                 where it goes; default: production
+  --policies             with the deployment's policies; else the ones at the destination stay
+  --dry-run              shows what would change, and changes nothing
+  --force                changes also what a file of the host manages
+
+The destination goes on serving until the new revision is ready.
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon release minilm --from staging --dry-run
+  tenon release minilm --from staging --to production
+)",
+            release},
+    Command{"rollback", "Makes an earlier revision of a deployment serve again",
+            "MODEL [REVISION] [-e ENVIRONMENT]",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    default: production
+  --dry-run              shows what would change, and changes nothing
+  --force                changes also what a file of the host manages
+
+Without REVISION it is the one before; 'tenon get revisions MODEL' lists them.
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon rollback minilm
+  tenon rollback minilm 3 -e staging
+)",
+            rollback},
 };
 
 }  // namespace

@@ -25,6 +25,24 @@ Result<json::value> parsed(const HttpReply& reply) {
   return out;
 }
 
+// Everything as TOML, but what happened to it as a table.
+void print_described(const json::value& resource, std::ostream& out) {
+  json::value rest = resource;
+  json::array events;
+  if (json::object* fields = rest.if_object()) {
+    if (const json::value* found = fields->if_contains("events"); found && found->is_array()) {
+      events = found->get_array();
+      fields->erase("events");
+    }
+  }
+  out << as_toml(rest);
+  if (events.empty()) return;
+  std::vector<std::vector<std::string>> rows = {heads(events_listing())};
+  for (const json::value& event : events) rows.push_back(row(events_listing(), event));
+  out << "\n";
+  print_table(out, rows);
+}
+
 std::string environment_or_usual(const std::string& environment) {
   return environment.empty() ? std::string(kProduction) : environment;
 }
@@ -187,7 +205,7 @@ int describe(const Arguments& words, Streams streams) {
   const auto found = fetch(HostClient(*parsed), *wanted);
   if (!found) return tell_error(kVerb, found.error(), streams);
   if (found->refused) return tell_refusal(kVerb, *found->refused, streams);
-  streams.out << as_toml(found->items.front());
+  print_described(found->items.front(), streams.out);
   return kOk;
 }
 

@@ -194,6 +194,20 @@ Result<const Listing*> find_kind(std::string_view word) {
   return find(word, true);
 }
 
+const Listing& events_listing() {
+  static const Listing kEvents{"events",
+                               {},
+                               std::nullopt,
+                               "",
+                               false,
+                               {{"TIME", "/time", time_text},
+                                {"EVENT", "/type", plain},
+                                {"STATUS", "/status", plain},
+                                {"REVISION", "/revision", plain},
+                                {"WHY", "/message", error_text}}};
+  return kEvents;
+}
+
 std::vector<std::string> heads(const Listing& listing) {
   std::vector<std::string> out;
   for (const Column& column : listing.columns) out.emplace_back(column.head);

@@ -36,6 +36,9 @@ Result<const Listing*> find_listing(std::string_view word);
 // The same among kinds of resources only.
 Result<const Listing*> find_kind(std::string_view word);
 
+// What happened to a deployment: it comes with the deployment, not by itself.
+const Listing& events_listing();
+
 std::vector<std::string> heads(const Listing&);
 // What is missing is "-", and nothing that a host says reaches the terminal as a control.
 std::vector<std::string> row(const Listing&, const boost::json::value& item);

@@ -110,6 +110,30 @@ def test_delete(tenon, tmp_path):
     assert "there is no deployment" in tenon("delete", "model", "hello", status=4)
 
 
+def test_a_deployment_lives_by_its_verbs(tenon):
+    echo = ("--origin", SOURCE / "samples/echo", "--runtime", "echo")
+    assert " created" in tenon("deploy", "hello", *echo)
+    assert " unchanged" in tenon("deploy", "hello", *echo)
+    assert tenon("run", "hello", "-d", '{"a": 1}') == '{"a": 1}'
+    assert tenon("run", "hello", "/?stream=2&sse=1", "-d", "12").count("data: ") == 3
+    assert "no deployment in environment" in tenon("run", "hello", "-e", "staging", status=4)
+    assert "the model answered 500" in tenon("run", "hello", "/?status=500", "-d", "x", status=5)
+    assert tenon("deactivate", "hello").endswith("hello@production deactivated\n")
+    assert "is deactivated" in tenon("run", "hello", status=4)
+    tenon("activate", "hello")
+    assert " configured" in tenon("deploy", "hello", *echo, "--option", "delayMs=1")
+    assert "- options.delayMs = 1" in tenon("rollback", "hello", "--dry-run")
+    assert "revision 1 again" in tenon("rollback", "hello")
+    assert tenon("get", "revisions", "hello").count("\n") == 4
+    tenon("deploy", "hello", *echo, "-e", "development", "--max", "2")
+    assert "+ scale.maxReplicas = 2" in tenon("release", "hello", "--from", "development", "--dry-run")
+    tenon("release", "hello", "--from", "development")
+    assert "maxReplicas = 2" in tenon("describe", "model", "hello")
+    assert "did you mean 'echo'?" in tenon(
+        "deploy", "hello", "--origin", "x", "--runtime", "ecco", status=4
+    )
+
+
 def test_mistakes_are_told_before_anything_is_asked(tenon):
     assert "did you mean 'policies'?" in tenon("get", "polices", status=2)
     assert "which file?" in tenon("apply", status=2)
