@@ -41,8 +41,6 @@ if(TENON_SANITIZE)
   if(TENON_SANITIZE MATCHES "address")
     add_compile_definitions(TENON_ASAN=1)
     set(TENON_FUZZ ON)
-    # Fuzz targets are led by what they reach in the libraries, not only in their own file.
-    add_compile_options(-fsanitize=fuzzer-no-link)
   endif()
   if(TENON_SANITIZE MATCHES "thread")
     add_compile_definitions(TENON_TSAN=1)
@@ -56,6 +54,9 @@ function(tenon_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk/include)
   target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+  if(TENON_FUZZ)  # fuzz targets are led by what they reach here, too
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # A GoogleTest program, run by ctest as one test per program (fast) under the given label.
