@@ -182,8 +182,9 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
       cpus_(devices::read_cpus()),
       loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
       launcher_(loops_, launcher_options(config_)),
+      usage_(loops_.control(), [this](auto what) { control_.run(std::move(what)); }),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_),
-                   &life_),
+                   &life_, &usage_.meter()),
       access_(kept.token_secret),
       keys_(*store_, access_, access::system_random(), std::chrono::system_clock::now),
       control_(loops_,
@@ -216,6 +217,7 @@ Result<void> ServedHost::start() {
     if (auto reach = check_reach(config_); !reach) return reach;
     log::warn("open: there are no API keys, so everybody on this machine may do everything");
   }
+  if (auto opened = usage_.open(*store_); !opened) return opened;
   auto catalog = control::Catalog::open(
       *store_, config_.host.workspace,
       {.model_roots = config_.host.model_roots, .replicas = config_.host.limits.replicas},
@@ -229,6 +231,7 @@ Result<void> ServedHost::start() {
     if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
   });
   life_.add(*news_);
+  life_.add(usage_);
   if (auto applied = apply(files_, config_.host.prune); !applied) {
     return std::unexpected(applied.error());
   }
@@ -259,6 +262,7 @@ void ServedHost::run() {
   loops_.start();
   loops_.join();
   control_.close();
+  (void)usage_.save();  // the log tells why not
   log::info("stopped");
 }
 
@@ -295,7 +299,7 @@ Result<ServedHost::Applied> ServedHost::apply(const std::vector<Loaded::File>& f
 }
 
 void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot) {
-  deployments_.apply(wanted(*snapshot, *known(), config_.host.location));
+  deployments_.apply(wanted(*snapshot, *known(), config_.host.location, usage_.pools()));
   // What reading took (a tree of the file, mostly) goes back to the system.
   ::malloc_trim(0);
 }

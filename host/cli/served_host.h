@@ -12,6 +12,7 @@
 #include "host/cli/machine.h"
 #include "host/control/api.h"
 #include "host/control/control.h"
+#include "host/control/usage_books.h"
 #include "host/devices/cpus.h"
 #include "host/devices/device_watch.h"
 #include "host/domain/host_spec.h"
@@ -94,6 +95,7 @@ class ServedHost {
   workers::Launcher launcher_;
   lifecycle::LifeObservers life_;
   std::unique_ptr<lifecycle::LifeObserver> news_;  // for those who watch
+  control::UsageBooks usage_;
   lifecycle::Deployments deployments_;
   access::Access access_;
   access::Keys keys_;

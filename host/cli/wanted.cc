@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "host/control/placement.h"
+#include "host/control/token_budgets.h"
 #include "host/plugins/option_check.h"
 #include "host/telemetry/log.h"
 
@@ -46,7 +47,8 @@ class Plugins {
 }  // namespace
 
 std::vector<lifecycle::Wanted> wanted(const control::Snapshot& snapshot,
-                                      const control::Known& known, const std::string& location) {
+                                      const control::Known& known, const std::string& location,
+                                      metering::TokenPools& pools) {
   const Plugins plugins(known);
   std::vector<lifecycle::Wanted> out;
   snapshot.each(Kind::kDeployment, "", [&](const control::Entry& entry) {
@@ -61,6 +63,7 @@ std::vector<lifecycle::Wanted> wanted(const control::Snapshot& snapshot,
     if (auto here = control::check_here(snapshot, entry, location); !here) {
       each->terms.forbidden = std::move(here.error().message);
     }
+    each->budget = control::token_budget(snapshot, entry, pools);
     out.push_back(*std::move(each));
   });
   return out;

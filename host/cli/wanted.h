@@ -6,12 +6,13 @@
 #include "host/control/api.h"
 #include "host/control/snapshot.h"
 #include "host/lifecycle/deployments.h"
+#include "host/metering/token_pools.h"
 
 namespace tenon::cli {
 
 // What the life cycle is to make real of these resources, on a host at this [[location]] ("":
 // none). A deployment that cannot run here is left out, and the log says why.
 std::vector<lifecycle::Wanted> wanted(const control::Snapshot&, const control::Known&,
-                                      const std::string& location);
+                                      const std::string& location, metering::TokenPools&);
 
 }  // namespace tenon::cli

@@ -230,7 +230,6 @@ class Planner {
       note(d.key, i);
     });
     if (users.empty()) return;
-    if (!change.remove && limits_tokens(change.draft)) return refuse_token_policy(i, key.name);
     if (change.remove) {
       refuse(i, api::kInUse,
              fmt::format("{} is still used by {}: take it off there first", to_string(key),
@@ -280,27 +279,12 @@ class Planner {
     }
   }
 
-  static bool limits_tokens(const Draft& policy) {
-    return std::get<Policy>(policy.spec).type == PolicyType::kMaxToken;
-  }
-  void refuse_token_policy(std::size_t i, const std::string& name) {
-    refuse(i, api::kUnprocessable,
-           fmt::format("policies: '{}' limits tokens, which this version does not hold anyone to "
-                       "yet",
-                       name));
-  }
-
   bool check_policy_names(std::size_t i, const ResourceKey& key,
                           const std::vector<std::string>& names) {
     bool all = true;
     for (const std::string& name : names) {
-      const Draft* found = next_.find({Kind::kPolicy, key.workspace, name, ""});
-      if (found && !limits_tokens(*found)) continue;
+      if (next_.find({Kind::kPolicy, key.workspace, name, ""})) continue;
       all = false;
-      if (found) {
-        refuse_token_policy(i, name);
-        continue;
-      }
       refuse(
           i, api::kUnprocessable,
           fmt::format("policies: there is no policy '{}' in workspace '{}'", name, key.workspace));

@@ -34,6 +34,8 @@ inline constexpr ApiError kUnauthenticated{"AUTHENTICATION_REQUIRED", 401, false
 inline constexpr ApiError kBadCredentials{"AUTHENTICATION_FAILED", 401, false};
 inline constexpr ApiError kForbidden{"FORBIDDEN", 403, false};
 inline constexpr ApiError kRateLimit{"RATE_LIMITED", 429, true};
+inline constexpr ApiError kTokenLimit{"TOKEN_LIMIT_REACHED", 429,
+                                      true};  // a policy's budget is spent
 inline constexpr ApiError kPolicyViolation{"POLICY_VIOLATION", 403, false};
 
 // A change of resources.

@@ -41,10 +41,6 @@ void Connection::on_response(const workers::ResponseMessage& message) {
       answer_error(plugin_error(*message.failure));
     }
   } else {
-    if (message.final) {
-      tokens_in_ = message.usage.input_tokens;
-      tokens_out_ = message.usage.output_tokens;
-    }
     send_message(message);
   }
   if (answered_) process();
@@ -201,8 +197,6 @@ void Connection::record() {
   const std::chrono::nanoseconds took(Loop::now() - arrival_);
   telemetry::DeploymentMetrics& metrics = loop_.metrics_of(target_);
   metrics.request(status_, took);
-  if (tokens_in_ != 0 || tokens_out_ != 0) metrics.tokens(tokens_in_, tokens_out_);
-  tokens_in_ = tokens_out_ = 0;
   if (!log::enabled(LogLevel::kDebug) && status_ < 500 && status_ != kClientGone) return;
   const double milliseconds = static_cast<double>(took.count()) / 1e6;
   const auto level = status_ >= 500 ? LogLevel::kWarn

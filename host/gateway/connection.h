@@ -164,7 +164,6 @@ class Connection final : private lifecycle::Exchange, private RequestParser::Bod
 
   std::uint64_t length_left_ = 0;  // Framing::kLength: body bytes still to come
   std::uint64_t ungranted_ = 0;    // sent or being sent, not yet granted
-  std::uint64_t tokens_in_ = 0, tokens_out_ = 0;
   unsigned status_ = 0;
   Framing framing_ = Framing::kNone;
   State state_ = State::kHead;

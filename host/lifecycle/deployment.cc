@@ -171,6 +171,25 @@ void Deployment::set_canary(std::shared_ptr<const Canary> canary) {
     const std::lock_guard lock(mutex_);
     canary_ = std::move(canary);
   }
+  refresh_lanes();
+}
+
+metering::TokenBudget Deployment::budget() const {
+  const std::lock_guard lock(mutex_);
+  return budget_ ? *budget_ : metering::TokenBudget();
+}
+
+void Deployment::set_budget(metering::TokenBudget budget) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (budget_ ? *budget_ == budget : budget.unlimited()) return;
+    budget_.reset();
+    if (!budget.unlimited()) budget_ = std::make_unique<metering::TokenBudget>(std::move(budget));
+  }
+  refresh_lanes();
+}
+
+void Deployment::refresh_lanes() {
   tell_lanes([](Deployment& self, unsigned loop) {
     if (Lane* lane = self.lane_if_any(loop)) lane->refresh();
   });

@@ -15,6 +15,8 @@
 #include "host/lifecycle/refusals.h"
 #include "host/lifecycle/remembered.h"
 #include "host/loop/event_loops.h"
+#include "host/metering/meter.h"
+#include "host/metering/token_budget.h"
 #include "host/scheduler/restarts.h"
 #include "host/scheduler/rollout.h"
 #include "host/telemetry/metrics.h"
@@ -35,6 +37,7 @@ struct Context {
   // Requests are the revision's from now on. [control]
   std::function<void(const std::shared_ptr<const Revision>&)> serves;
   LifeObserver* observer;  // may be null
+  metering::Meter* meter;  // may be null
 };
 
 // What may change of a deployment without a new revision.
@@ -127,6 +130,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   // [event loops]
   std::vector<std::shared_ptr<ReplicaSlot>> ready() const;
   std::shared_ptr<const Canary> canary() const;
+  metering::TokenBudget budget() const;
   unsigned queued() const { return queued_.load(); }
   bool enter_queue(unsigned limit);  // false: full
   void leave_queue();
@@ -142,6 +146,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   void forget_nudge() { nudged_.store(false); }
   void publish(std::vector<std::shared_ptr<ReplicaSlot>> ready);  // and tells the lanes
   void set_canary(std::shared_ptr<const Canary>);                 // and tells the lanes
+  void set_budget(metering::TokenBudget);                         // and tells the lanes
   // All that wait now; of a canary, they go on to its main deployment.
   void fail_waiting(const Refusal&);
   // Breaks the ring of a deployment and its canary, once no loop runs any more.
@@ -155,11 +160,11 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   // What the keeper tells of itself. Written on the control loop, under the mutex.
   struct View {
     std::string runtime;
-    unsigned starting = 0;
     scheduler::Restarts restarts;
     std::optional<ColdStart> last_cold_start;
     std::optional<std::string> last_error;
     Progress progress;
+    unsigned starting = 0;
     bool ever_ready = false;
     bool gone = false;
     Phase phase = Phase::kCreated;
@@ -183,6 +188,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
  private:
   DeploymentStatus own_status() const;
   void tell_lanes(std::function<void(Deployment&, unsigned loop)>);
+  void refresh_lanes();
 
   struct Cell {
     std::atomic<bool> present{false};
@@ -207,6 +213,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   mutable std::mutex mutex_;  // of what follows; never held while anything else is called
   std::vector<std::shared_ptr<ReplicaSlot>> ready_;
   std::shared_ptr<const Canary> canary_;
+  std::unique_ptr<metering::TokenBudget> budget_;  // null: tokens are not limited
   std::unique_ptr<std::pair<Refusal, TimePoint>> gate_;
   std::unique_ptr<Remembered> remembered_;
   View view_;

@@ -52,11 +52,12 @@ struct Deployments::NamesOfThread {
 };
 
 Deployments::Deployments(EventLoops& loops, workers::ReplicaLauncher& launcher, Clock& clock,
-                         telemetry::Metrics& metrics, KeeperOptions options, LifeObserver* observer)
-    : context_(std::make_shared<Context>(
-          Context{loops, clock, metrics,
-                  [this](const std::shared_ptr<Deployment>& d) { keeper_.consider(*d); },
-                  [this](const std::shared_ptr<const Revision>& r) { serves(r); }, observer})),
+                         telemetry::Metrics& metrics, KeeperOptions options, LifeObserver* observer,
+                         metering::Meter* meter)
+    : context_(std::make_shared<Context>(Context{
+          loops, clock, metrics,
+          [this](const std::shared_ptr<Deployment>& d) { keeper_.consider(*d); },
+          [this](const std::shared_ptr<const Revision>& r) { serves(r); }, observer, meter})),
       keeper_(context_, launcher, options),
       instance_(next_instance()),
       names_(std::make_shared<Names>()) {}
@@ -86,6 +87,7 @@ void Deployments::apply(std::vector<Wanted> wanted) {
     Names::Entry entry = known ? found->second : Names::Entry{};
     const auto deployment = known ? entry.wanted->shared_deployment()
                                   : std::make_shared<Deployment>(w.spec.key, context_, next_id_++);
+    deployment->set_budget(std::move(w.budget));
     auto canary_now = canary(w, deployment, entry.canary);
     auto revision =
         std::make_shared<Revision>(std::move(w.spec), std::move(w.plugin), std::move(w.grant),

@@ -24,8 +24,8 @@ struct WantedCanary {
 };
 
 // A deployment as its owner wants it. A spec, with plugin and grant, is immutable under its
-// revision number; an earlier pair again rolls back. Only `terms`, `canary` and what no worker sees
-// (scale, limits) may change under the same number.
+// revision number; an earlier pair again rolls back. Only `terms`, `canary`, `budget` and what no
+// worker sees (scale, limits) may change under the same number.
 struct Wanted {
   DeploymentSpec spec;
   std::shared_ptr<const plugins::Manifest> plugin;
@@ -33,6 +33,7 @@ struct Wanted {
   std::uint64_t revision = 1;
   Terms terms{};
   std::optional<WantedCanary> canary{};
+  metering::TokenBudget budget{};  // of all its revisions
 };
 
 // All deployments of a host: finds them, hands requests over, keeps their replicas.
@@ -43,7 +44,7 @@ struct Wanted {
 class Deployments final : public Dispatcher {
  public:
   Deployments(EventLoops&, workers::ReplicaLauncher&, Clock&, telemetry::Metrics&,
-              KeeperOptions = {}, LifeObserver* = nullptr);
+              KeeperOptions = {}, LifeObserver* = nullptr, metering::Meter* = nullptr);
   ~Deployments() override;
 
   // Makes the deployments be these: new ones are added, those that are missing are drained and

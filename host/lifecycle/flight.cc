@@ -140,7 +140,9 @@ void RequestFlight::finish(const workers::ResponseMessage& message) {
     replica_->gone = true;
   } else {
     replica_->slot->note_answer();
+    if (!passive_) replica_->slot->note_served(message.usage);
   }
+  if (!passive_) lane_->spend(message.usage);
   lane_->release(*this);
   if (exchange_ && died) {
     after_death(self, message);

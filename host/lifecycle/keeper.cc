@@ -359,6 +359,8 @@ void Keeper::launch(Kept& k, std::uint64_t id) {
       scheduler::memory_limit({k.revision->spec().limits.memory, expected, options_.limits.bytes});
   spec.lease.estimated_bytes = k.estimated_bytes;
   slot->kept.flavor = spec.lease.flavor;
+  slot->note_memory(k.bytes);
+  slot->begin_use();
   slot->attach(launcher_.launch(spec, *slot));
 }
 
@@ -378,6 +380,7 @@ void Keeper::on_ready(ReplicaSlot& slot, const workers::StartTimes& times) {
   slot.kept.became_ready = context_->clock.now();
   slot.note_idle(slot.kept.became_ready);
   if (const std::uint64_t bytes = slot.replica().memory_bytes(); bytes != 0) k->bytes = bytes;
+  slot.note_memory(k->bytes);
   slot.deployment().open_gate();
   log::info("replica ready", {{"deployment", to_string(slot.deployment().key())},
                               {"pid", slot.replica().pid()},
@@ -401,6 +404,7 @@ void Keeper::on_first_answer(ReplicaSlot& slot, TimePoint when) {
 
 void Keeper::on_gone(const std::shared_ptr<ReplicaSlot>& slot, const workers::Gone& gone) {
   Deployment& deployment = slot->deployment();
+  slot->end_use();
   slot->forget_keeper();
   Kept* k = find(deployment);
   if (!k) return;
@@ -503,6 +507,9 @@ void Keeper::show_gauges(const Kept& k) {
 }
 
 void Keeper::refresh(Kept& k) {
+  for (const auto& slot : k.slots) {
+    if (slot->kept.ready && slot->attached()) slot->note_memory(slot->replica().memory_bytes());
+  }
   const Kept::Count have = k.count();
   if (!k.removed && !k.off && have.starting == 0 && !lacks(k)) step(k, Turn::kStanding);
   k.deployment().change_view([&](Deployment::View& view) {

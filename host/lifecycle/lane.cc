@@ -12,6 +12,11 @@ boost::asio::io_context& Lane::loop() const {
 }
 
 std::shared_ptr<Flight> Lane::dispatch(const std::shared_ptr<Target>& target, Exchange& exchange) {
+  if (auto refusal = over_budget()) {
+    auto refused = std::make_shared<RequestFlight>(target, *this, exchange, false);
+    refused->refuse_later(*std::move(refusal));
+    return refused;
+  }
   if (canary_ && deployment_.share(loop_).take(canary_->weight)) {
     Deployment& other = canary_->revision->deployment();
     if (!other.gate()) {
@@ -25,6 +30,23 @@ std::shared_ptr<Flight> Lane::dispatch(const std::shared_ptr<Target>& target, Ex
     enqueue(flight);
   }
   return flight;
+}
+
+// A canary has no budget: its main deployment has asked its own already.
+std::optional<Refusal> Lane::over_budget() const {
+  if (budget_.unlimited()) return std::nullopt;
+  const auto now = std::chrono::floor<std::chrono::seconds>(deployment_.context().clock.wall());
+  const auto over = budget_.admit(now);
+  return over ? std::optional(lifecycle::over_budget(*over, now)) : std::nullopt;
+}
+
+void Lane::spend(const workers::Usage& usage) {
+  if (Deployment* main = deployment_.main()) return main->lane(loop_).spend(usage);
+  if (usage.input_tokens == 0 && usage.output_tokens == 0) return;
+  deployment_.metrics().tokens(usage.input_tokens, usage.output_tokens);
+  if (budget_.unlimited()) return;
+  budget_.spend({usage.input_tokens, usage.output_tokens},
+                std::chrono::floor<std::chrono::seconds>(deployment_.context().clock.wall()));
 }
 
 std::shared_ptr<Flight> Lane::ask(const std::shared_ptr<Target>& target, Exchange& exchange) {
@@ -217,6 +239,7 @@ void Lane::list_ready() {
 void Lane::refresh() {
   list_ready();
   canary_ = deployment_.canary();
+  budget_ = deployment_.budget();
   flush();
   // Whoever waits still, because a replica went, needs another.
   if (!queue_.empty() && !any_open()) deployment_.nudge();

@@ -35,7 +35,7 @@ class Lane {
   std::shared_ptr<Flight> dispatch(const std::shared_ptr<Target>&, Exchange&);
   std::shared_ptr<Flight> ask(const std::shared_ptr<Target>&, Exchange&);
 
-  void refresh();  // takes the deployment's ready replicas and its canary over
+  void refresh();  // takes the deployment's ready replicas, its canary and its budget over
   void forget_canary() { canary_.reset(); }
   void refuse_waiting(const Refusal&);
   void on_room(const ReplicaSlot&);
@@ -48,12 +48,14 @@ class Lane {
 
   // Of flights.
   void release(RequestFlight&);  // is out of its replica
+  void spend(const workers::Usage&);
   void retry(std::shared_ptr<RequestFlight>);
   void forget(RequestFlight&);  // takes it out of the queue
   void remember(Recorder&, std::uint64_t revision);
   void flush();  // hands waiting requests over for as long as there is room
 
  private:
+  std::optional<Refusal> over_budget() const;
   void list_ready();
   // A canary's refused requests are its main deployment's.
   void refuse_later(std::shared_ptr<RequestFlight>, Refusal);
@@ -69,6 +71,7 @@ class Lane {
   const unsigned loop_;
   std::vector<std::unique_ptr<LaneReplica>> replicas_;
   std::shared_ptr<const Canary> canary_;
+  metering::TokenBudget budget_;
   FlightQueue queue_;
   unsigned round_ = 0;
   std::unique_ptr<Alarm> alarm_;  // at the first waiting request's deadline; only while one waits

@@ -56,6 +56,11 @@ Refusal stopping() {
   return refuse(api::kStopping, Code::kUnavailable, "the host is stopping", 1);
 }
 
+Refusal over_budget(const metering::OverBudget& over, metering::sys_seconds now) {
+  return refuse(api::kTokenLimit, Code::kExhausted, metering::to_string(over),
+                static_cast<unsigned>((over.until - now).count()));
+}
+
 Refusal queue_full(const DeploymentKey& key, unsigned limit) {
   return refuse(api::kQueueFull, Code::kExhausted,
                 fmt::format("{} requests already wait for deployment {}, as many as its limit "

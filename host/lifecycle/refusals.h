@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "host/lifecycle/dispatcher.h"
+#include "host/metering/token_pool.h"
 
 // The sentences with which the life cycle refuses; one function for each reason.
 namespace tenon::lifecycle {
@@ -23,6 +24,7 @@ Refusal deactivated(const DeploymentKey&);
 Refusal forbidden(const DeploymentKey&, std::string_view reason);
 Refusal stopping();
 
+Refusal over_budget(const metering::OverBudget&, metering::sys_seconds now);
 Refusal queue_full(const DeploymentKey&, unsigned limit);
 Refusal waited_too_long(const DeploymentKey&, std::chrono::milliseconds waited, const Progress&);
 Refusal load_failed(const DeploymentKey&, const Error& cause);

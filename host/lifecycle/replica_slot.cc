@@ -49,6 +49,35 @@ void ReplicaSlot::note_answer() {
                     });
 }
 
+void ReplicaSlot::note_served(const workers::Usage& usage) {
+  if (metering::ReplicaMeter* meter = meter_.load(std::memory_order_acquire)) {
+    meter->request_finished({usage.input_tokens, usage.output_tokens});
+  }
+}
+
+void ReplicaSlot::number(std::uint64_t n) {
+  if (number_.exchange(n, std::memory_order_relaxed) == n || meters_.empty()) return;
+  end_use();
+  begin_use();
+}
+
+void ReplicaSlot::begin_use() {
+  metering::Meter* meter = deployment_->context().meter;
+  if (!meter) return;
+  const Flavor flavor = parse_flavor(kept.flavor).value_or(Flavor{FlavorType::kCpu, "x86"});
+  meters_.push_back(meter->replica_started(deployment_->key(), number(), flavor, memory_));
+  meter_.store(meters_.back().get(), std::memory_order_release);
+}
+
+void ReplicaSlot::end_use() {
+  if (!meters_.empty()) meters_.back()->ended();
+}
+
+void ReplicaSlot::note_memory(std::uint64_t bytes) {
+  if (bytes == 0 || std::exchange(memory_, bytes) == bytes || meters_.empty()) return;
+  meters_.back()->resized(bytes);
+}
+
 bool ReplicaSlot::close_if_idle() {
   std::uint64_t word = word_.load();
   while ((word & (kClosed | kWork)) == 0) {

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "host/lifecycle/clock.h"
+#include "host/metering/meter.h"
 #include "host/workers/replica.h"
 
 namespace tenon::lifecycle {
@@ -40,6 +42,8 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   void leave(bool passive);
   // [event loops] The first answer came.
   void note_answer();
+  // [event loops] A request was served, with this usage.
+  void note_served(const workers::Usage&);
   bool answered() const { return answered_.load(std::memory_order_relaxed); }  // [any]
 
   std::uint32_t in_flight() const { return static_cast<std::uint32_t>(word_.load()); }  // [any]
@@ -71,7 +75,11 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   Kept kept;
 
   void attach(std::shared_ptr<workers::Replica> replica) { replica_ = std::move(replica); }
-  void number(std::uint64_t n) { number_.store(n, std::memory_order_relaxed); }
+  void number(std::uint64_t);
+  // [control] What it holds is counted from the one call to the other.
+  void begin_use();
+  void end_use();
+  void note_memory(std::uint64_t bytes);  // 0: not known
   bool attached() const { return replica_ != nullptr; }
   void forget_keeper() { keeper_ = nullptr; }
 
@@ -91,6 +99,11 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   std::atomic<std::uint64_t> number_;
   Keeper* keeper_;  // [control]
   std::shared_ptr<workers::Replica> replica_;
+
+  // One for each number that it had: an event loop may still tell an earlier one.
+  std::vector<std::unique_ptr<metering::ReplicaMeter>> meters_;  // [control]
+  std::atomic<metering::ReplicaMeter*> meter_{nullptr};          // the last of them
+  std::uint64_t memory_ = 0;
 
   // What every request writes lies apart from what it only reads.
   alignas(64) std::atomic<std::uint64_t> word_{0};  // closed | passive requests | requests

@@ -21,7 +21,7 @@ constexpr Product kByteSecond = 1'000'000'000;
 // What the replicas of one revision of a deployment use on one flavor.
 class Account {
  public:
-  explicit Account(const std::function<Moment()>& now) : now_(now) {}
+  explicit Account(std::function<Moment()> now) : now_(std::move(now)) {}
 
   void count_request(const policy::Spent& spent) {
     requests_.fetch_add(1, std::memory_order_relaxed);
@@ -94,7 +94,7 @@ class Account {
     return taken;
   }
 
-  const std::function<Moment()>& now_;
+  const std::function<Moment()> now_;
 
   // Of requests: on a line of their own.
   alignas(64) std::atomic<std::uint64_t> requests_{0};
@@ -131,16 +131,28 @@ void ReplicaMeter::ended() {
   if (std::exchange(running_, false)) account_->change(-1, device_bytes_, 0);
 }
 
-Meter::Meter(std::function<Moment()> now) : now_(std::move(now)) {}
+Meter::Meter(std::function<Moment()> now, std::function<void()> stirred)
+    : now_(std::move(now)), stirred_(std::move(stirred)) {}
 
 std::unique_ptr<ReplicaMeter> Meter::replica_started(const DeploymentKey& deployment,
-                                                     const std::string& revision,
-                                                     const Flavor& flavor,
+                                                     std::uint64_t revision, const Flavor& flavor,
                                                      std::uint64_t device_bytes) {
+  bool first = false;
+  std::unique_ptr<ReplicaMeter> replica;
+  {
+    const std::lock_guard lock(mutex_);
+    first = accounts_.empty();
+    auto& account = accounts_[Key(deployment, revision, flavor)];
+    if (!account) account = std::make_shared<Account>(now_);
+    replica = std::make_unique<ReplicaMeter>(account, device_bytes);
+  }
+  if (first && stirred_) stirred_();
+  return replica;
+}
+
+bool Meter::idle() const {
   const std::lock_guard lock(mutex_);
-  auto& account = accounts_[Key(deployment, revision, flavor)];
-  if (!account) account = std::make_shared<Account>(now_);
-  return std::make_unique<ReplicaMeter>(account, device_bytes);
+  return accounts_.empty();
 }
 
 std::vector<Usage> Meter::take() {

@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <tuple>
 #include <vector>
 
@@ -40,7 +39,7 @@ struct Used {
 struct Usage {
   Hour hour;
   DeploymentKey deployment;
-  std::string revision;
+  std::uint64_t revision = 0;
   Flavor flavor;
   Used used;
 
@@ -49,8 +48,7 @@ struct Usage {
 
 class Account;
 
-// One replica's time, from its start until ended() or the end of this object. Must not outlive its
-// Meter.
+// One replica's time, from its start until ended() or the end of this object.
 class ReplicaMeter {
  public:
   explicit ReplicaMeter(std::shared_ptr<Account>, std::uint64_t device_bytes);
@@ -73,22 +71,27 @@ class ReplicaMeter {
 
 class Meter {
  public:
-  explicit Meter(std::function<Moment()> now);
+  // `stirred` is called, by whoever starts a replica, when there is something to take() after there
+  // was nothing.
+  explicit Meter(std::function<Moment()> now, std::function<void()> stirred = {});
 
   // [any] A replica of this revision came to hold `device_bytes` of memory of this flavor.
-  std::unique_ptr<ReplicaMeter> replica_started(const DeploymentKey&, const std::string& revision,
+  std::unique_ptr<ReplicaMeter> replica_started(const DeploymentKey&, std::uint64_t revision,
                                                 const Flavor&, std::uint64_t device_bytes);
 
   // [any] What was used since the last call: nothing is told twice, nothing is lost. Time is split
   // exactly at the hour; requests and tokens belong to the hour in which this is called, so call it
   // about once per second.
   std::vector<Usage> take();
+  // Nothing runs, and all was taken. [any]
+  bool idle() const;
 
  private:
-  using Key = std::tuple<DeploymentKey, std::string, Flavor>;
+  using Key = std::tuple<DeploymentKey, std::uint64_t, Flavor>;
 
   const std::function<Moment()> now_;
-  std::mutex mutex_;
+  const std::function<void()> stirred_;
+  mutable std::mutex mutex_;
   std::map<Key, std::shared_ptr<Account>> accounts_;  // of which there is anything to tell
 };
 

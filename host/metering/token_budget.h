@@ -12,14 +12,18 @@ namespace tenon::metering {
 // by itself. [any]
 class TokenBudget {
  public:
+  TokenBudget() = default;
   explicit TokenBudget(std::vector<std::shared_ptr<TokenPool>> pools) : pools_(std::move(pools)) {}
+  bool operator==(const TokenBudget&) const = default;  // of the same pools
+
+  bool unlimited() const { return pools_.empty(); }
 
   // Empty when every pool admits; else the refusal that lasts longest.
   std::optional<OverBudget> admit(sys_seconds now) const;
   void spend(const Spent&, sys_seconds now) const;
 
  private:
-  const std::vector<std::shared_ptr<TokenPool>> pools_;
+  std::vector<std::shared_ptr<TokenPool>> pools_;
 };
 
 }  // namespace tenon::metering

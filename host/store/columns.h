@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <vector>
 
 #include "host/store/database.h"
 #include "host/store/records.h"
@@ -39,6 +40,18 @@ inline ResourceKey key_of(const Statement& row, int column) {
 }
 inline DeploymentKey deployment_of(const Statement& row, int column) {
   return {row.text(column), row.text(column + 1), row.text(column + 2)};
+}
+
+// Reads all rows that a statement gives.
+template <class T, class Read>
+Result<std::vector<T>> rows(Statement& statement, Read read) {
+  std::vector<T> out;
+  for (;;) {
+    const auto row = statement.step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return out;
+    out.push_back(read(statement));
+  }
 }
 
 // From a whole row of the table.

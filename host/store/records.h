@@ -107,6 +107,34 @@ struct KeyUse {
   Time at{};
 };
 
+// ---- use ----
+
+// What a token policy has counted for whoever carries it, in one window.
+struct TokenCount {
+  ResourceKey owner;
+  std::string policy;
+  Time begin{}, end{};  // of the window
+  std::uint64_t input = 0;
+  std::uint64_t output = 0;
+
+  bool operator==(const TokenCount&) const = default;
+};
+
+// What a deployment used in (a part of) one hour. It outlives the deployment.
+struct Use {
+  Time hour{};  // its begin
+  DeploymentKey deployment;
+  std::uint64_t revision = 0;
+  std::string flavor;  // "cpu/x86"
+  std::uint64_t requests = 0;
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  std::uint64_t replica_milliseconds = 0;
+  std::uint64_t device_byte_seconds = 0;
+
+  bool operator==(const Use&) const = default;
+};
+
 // ---- audit ----
 
 struct AuditEntry {
@@ -126,6 +154,7 @@ struct AuditEntry {
 struct Bounds {
   std::size_t revisions = 10;  // of a deployment
   std::size_t audit = 100'000;
+  std::chrono::hours use{24 * 400};
 };
 
 }  // namespace tenon::store

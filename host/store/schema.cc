@@ -11,7 +11,7 @@ constexpr std::int64_t kApplication = 0x54454E4F;  // "TENO"
 
 // Step N brings a store of version N to version N + 1. Never edited once released: add one.
 // Times are microseconds since 1970. Kind 4 is that of deployments (tenon::Kind).
-constexpr std::array<std::string_view, 2> kSteps = {
+constexpr std::array<std::string_view, 3> kSteps = {
     R"sql(
 CREATE TABLE state(version INTEGER NOT NULL) STRICT;
 INSERT INTO state VALUES (0);
@@ -46,6 +46,20 @@ CREATE TABLE api_key(
 -- Stays true when all keys are gone.
 ALTER TABLE state ADD COLUMN keys_were_created INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE audit ADD COLUMN result TEXT NOT NULL DEFAULT 'ok';
+)sql",
+    R"sql(
+CREATE TABLE token_count(
+  kind INTEGER NOT NULL, workspace TEXT NOT NULL, name TEXT NOT NULL, environment TEXT NOT NULL,
+  policy TEXT NOT NULL, window_begin INTEGER NOT NULL, window_end INTEGER NOT NULL,
+  input INTEGER NOT NULL, output INTEGER NOT NULL,
+  PRIMARY KEY (kind, workspace, name, environment, policy)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE use(
+  workspace TEXT NOT NULL, hour INTEGER NOT NULL, model TEXT NOT NULL, environment TEXT NOT NULL,
+  revision INTEGER NOT NULL, flavor TEXT NOT NULL, requests INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  replica_milliseconds INTEGER NOT NULL, device_byte_seconds INTEGER NOT NULL,
+  PRIMARY KEY (workspace, hour, model, environment, revision, flavor)) STRICT, WITHOUT ROWID;
 )sql"};
 
 Result<std::int64_t> pragma(Database& db, std::string_view name) {

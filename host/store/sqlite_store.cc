@@ -7,22 +7,6 @@
 
 namespace tenon::store {
 
-namespace {
-
-// Reads all rows that a statement gives.
-template <class T, class Read>
-Result<std::vector<T>> rows(Statement& statement, Read read) {
-  std::vector<T> out;
-  for (;;) {
-    const auto row = statement.step();
-    if (!row) return std::unexpected(row.error());
-    if (!*row) return out;
-    out.push_back(read(statement));
-  }
-}
-
-}  // namespace
-
 SqliteStore::SqliteStore(Database db, std::unique_ptr<StoreLock> lock, Bounds bounds)
     : db_(std::move(db)), lock_(std::move(lock)), bounds_(bounds) {}
 

@@ -29,6 +29,9 @@ class SqliteStore final : public Store {
   Result<bool> keys_were_created() override;
   Result<void> mark_keys_used(std::span<const KeyUse>) override;
   Result<void> add_audit(std::span<const AuditEntry>) override;
+  Result<void> book(std::span<const TokenCount>, std::span<const Use>, Time now) override;
+  Result<std::vector<TokenCount>> token_counts() override;
+  Result<std::vector<Use>> use(std::string_view workspace, Time from, Time to) override;
   Result<std::vector<AuditEntry>> audit(std::optional<std::uint64_t> before,
                                         std::size_t limit) override;
 
@@ -41,11 +44,15 @@ class SqliteStore final : public Store {
   Result<std::uint64_t> version();
   Result<std::uint64_t> begin_revision(const Change&, const Author&);
   Result<void> append_audit(const AuditEntry&);
+  Result<void> put(const TokenCount&);
+  Result<void> add(const Use&);
+  Result<void> forget_use(Time now);
 
   std::mutex mutex_;  // of the connection; calls are short
   Database db_;
   std::unique_ptr<StoreLock> lock_;
   const Bounds bounds_;
+  Time use_forgotten_{};  // when last
 };
 
 }  // namespace tenon::store

@@ -37,6 +37,13 @@ class Store {
   virtual Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() = 0;
   virtual Result<std::vector<Revision>> revisions(const DeploymentKey&) = 0;  // newest first
 
+  // Token counts replace those of the same owner and policy; use is added to that of its hour.
+  // Counts of windows that are over, and use of long ago, are forgotten now and then.
+  virtual Result<void> book(std::span<const TokenCount>, std::span<const Use>, Time now) = 0;
+  virtual Result<std::vector<TokenCount>> token_counts() = 0;
+  // Of the hours that begin in [from, to), in their order.
+  virtual Result<std::vector<Use>> use(std::string_view workspace, Time from, Time to) = 0;
+
   // Making and removing a key goes to the audit log with it. kPrecondition: the id or the secret is
   // taken. From the first key on keys_were_created() holds for ever, whatever is removed.
   virtual Result<void> add_key(const ApiKey&, const Author&) = 0;

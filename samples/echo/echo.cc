@@ -2,6 +2,7 @@
 //   sleep_ms=N    waits first; with stream, the time that the whole stream takes
 //   stream=N      sends the body in N parts; stream=N&sse=1 as N server-sent events
 //   status=N      answers with this status
+//   input_tokens=N, output_tokens=N  says that it used so many
 //   burn_bytes=N  holds N touched bytes until the answer is given; hold=1: until the unload
 
 #include <charconv>
@@ -76,6 +77,7 @@ struct Settings {
   std::string prefix;
   Milliseconds delay{0};
   Milliseconds load_time{0};
+  std::uint64_t tokens = 0;
   std::size_t burn_bytes = 0;
 };
 
@@ -85,6 +87,7 @@ Result<Settings> read_settings(const Model& model) {
   settings.prefix = options.string("prefix");
   settings.delay = Milliseconds(options.integer("delayMs", 0, 0, 600'000));
   settings.load_time = Milliseconds(options.integer("loadMs", 0, 0, 600'000));
+  settings.tokens = static_cast<std::uint64_t>(options.integer("tokens", 0, 0, 1'000'000'000));
   settings.burn_bytes =
       static_cast<std::size_t>(options.integer("burnBytes", 0, 0, std::int64_t{16} << 30));
   if (auto read = options.finish(); !read) return read.failure();
@@ -124,6 +127,7 @@ class EchoInstance {
 
   void handle(Request request, Reply reply) {
     if (request.path() == "/health") return reply.send(200, {}, "");
+    if (settings_.tokens != 0) reply.usage(settings_.tokens, 0);
     if (request.query().empty() && settings_.delay.count() == 0) return answer(request, reply);
     plan(std::make_shared<Job>(std::move(request), std::move(reply)));
   }
@@ -140,10 +144,14 @@ class EchoInstance {
     const auto parts = number(job->request, "stream", 1'000'000);
     const auto status = number(job->request, "status", 599);
     const auto burn = number(job->request, "burn_bytes", std::uint64_t{16} << 30);
-    if (!sleep || !parts || !status || !burn || (*status != 0 && *status < 200)) {
+    const auto input = number(job->request, "input_tokens", 1'000'000'000);
+    const auto output = number(job->request, "output_tokens", 1'000'000'000);
+    if (!sleep || !parts || !status || !burn || !input || !output ||
+        (*status != 0 && *status < 200)) {
       return job->reply.send(400, {{"content-type", "text/plain"}},
                              "a parameter of the query is no number or too large\n");
     }
+    if (*input != 0 || *output != 0) job->reply.usage(*input, *output);
     job->text = settings_.prefix + std::string(job->request.body());
     job->parts = *parts;
     if (*status != 0) job->status = static_cast<unsigned>(*status);

@@ -53,7 +53,7 @@ BENCHMARK(BM_NoPool);
 void BM_CountRequest(benchmark::State& state) {
   static Meter meter(
       [] { return Moment{std::chrono::steady_clock::now(), std::chrono::system_clock::now()}; });
-  static const auto kReplica = meter.replica_started({"default", "m", "production"}, "1",
+  static const auto kReplica = meter.replica_started({"default", "m", "production"}, 1,
                                                      {FlavorType::kCpu, "x86"}, 1'000'000);
   for (auto _ : state) kReplica->request_finished({16, 1});
 }

@@ -52,6 +52,15 @@ TEST_F(Echo, DoesAsTheQuerySays) {
   EXPECT_EQ(host.wait(host.submit({.query = "sleep_ms=5", .body = "late"})).body, "late");
 }
 
+TEST_F(Echo, SaysWhatItUsed) {
+  start({{"tokens", "10"}});
+  const auto plain = host.wait(host.submit({.body = "hi"}));
+  EXPECT_EQ(plain.input_tokens, 10u);
+  const auto asked = host.wait(host.submit({.query = "input_tokens=3&output_tokens=4"}));
+  EXPECT_EQ(asked.input_tokens, 13u);
+  EXPECT_EQ(asked.output_tokens, 4u);
+}
+
 TEST_F(Echo, StreamsInParts) {
   start();
   const auto chunks = host.wait(host.submit({.query = "stream=3", .body = "abcdef"}));

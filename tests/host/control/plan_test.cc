@@ -203,14 +203,16 @@ TEST_F(PlanTest, OnlyTheTrustedReachTheHost) {
               ElementsAre(Done::kCreated, Done::kCreated));
 }
 
-TEST_F(PlanTest, TokenPoliciesAreNotTakenForHeld) {
+TEST_F(PlanTest, TokenPoliciesRuleNoPlaces) {
   have_workspace();
   Policy daily;
   daily.name = "daily";
   daily.type = PolicyType::kMaxToken;
+  daily.max_tokens.total = 1'000;
   have({{Kind::kPolicy, "w", "daily", ""}, {}, daily});
-  EXPECT_THAT(refused({{.draft = deployment("a", "production", {"daily"})}}),
-              HasSubstr("limits tokens, which this version does not hold anyone to yet"));
+  EXPECT_THAT(done({{.draft = environment("production", {"daily"})},
+                    {.draft = deployment("a", "production", {"daily"})}}),
+              ElementsAre(Done::kConfigured, Done::kCreated));
 }
 
 TEST_F(PlanTest, WhatTheHostMadeIsTakenOverByWhoComesFirst) {
@@ -245,18 +247,6 @@ TEST_F(PlanTest, StandingReplicasMustFitTogether) {
   EXPECT_THAT(refused({{.draft = more}}),
               HasSubstr("scale.minReplicas: with deployment w/b@production they add up to 4, but "
                         "'replicas' in [host.limits] is 3"));
-}
-
-TEST_F(PlanTest, APolicyInUseDoesNotBecomeATokenPolicy) {
-  have_workspace();
-  have(location("paris-1", "fr", "eu"));
-  have(places("eu", {"continent/eu"}));
-  have(environment("production", {"eu"}));
-  Policy daily;
-  daily.name = "eu";
-  daily.type = PolicyType::kMaxToken;
-  EXPECT_THAT(refused({{.draft = {{Kind::kPolicy, "w", "eu", ""}, {}, daily}}}),
-              HasSubstr("limits tokens"));
 }
 
 TEST_F(PlanTest, ASecretWithoutAValueIsRefused) {

@@ -39,6 +39,11 @@ bool eventually(const std::function<bool()>& what) {
   return true;
 }
 
+std::chrono::system_clock::time_point FakeClock::wall() const {
+  const std::lock_guard lock(mutex);
+  return std::chrono::system_clock::time_point(now_ - TimePoint(kStart));
+}
+
 TimePoint FakeClock::now() const {
   const std::lock_guard lock(mutex);
   return now_;
@@ -137,6 +142,7 @@ void FakeReplica::finish(const Open& open, std::string body, bool died, bool can
     message.failure = &failure;
   } else {
     message.status = 200;
+    message.usage = launcher_.of(spec).usage;
     message.body = std::as_bytes(std::span(body));
   }
   open.sink->on_response(message);
@@ -513,7 +519,8 @@ std::vector<Phase> Diary::phases() const {
 House::House(unsigned n) : loops(n) {
   options.limits = {100, 0};
   options.threads = 2;
-  deployments = std::make_unique<Deployments>(loops, launcher, clock, metrics, options, &diary);
+  deployments =
+      std::make_unique<Deployments>(loops, launcher, clock, metrics, options, &diary, &meter);
   loops.start();
 }
 

@@ -19,7 +19,8 @@ namespace tenon::lifecycle::testing {
 class FakeClock final : public Clock {
  public:
   TimePoint now() const override;
-  std::chrono::system_clock::time_point wall() const override { return {}; }
+  // Begins at 1970-01-01T00:00 and goes as now() does.
+  std::chrono::system_clock::time_point wall() const override;
   std::unique_ptr<Alarm> alarm(boost::asio::io_context&, std::move_only_function<void()>) override;
 
   void advance(milliseconds);  // and calls every alarm that is due, each on its loop
@@ -33,7 +34,8 @@ class FakeClock final : public Clock {
   mutable std::mutex mutex;
 
  private:
-  TimePoint now_{std::chrono::hours(1)};
+  static constexpr std::chrono::hours kStart{1};
+  TimePoint now_{kStart};
   std::vector<std::weak_ptr<State>> alarms_;
 };
 
@@ -46,6 +48,7 @@ struct Behaviour {
   std::uint64_t memory = 0;
   milliseconds cpu{0};  // processor time used so far
   workers::Estimate estimate = {};
+  workers::Usage usage = {};  // of each answer
 };
 
 class FakeLauncher;
@@ -233,6 +236,7 @@ class House {
   FakeLauncher launcher{loops};
   telemetry::Metrics metrics;
   Diary diary;
+  metering::Meter meter{[this] { return metering::Moment{clock.now(), clock.wall()}; }};
   KeeperOptions options;
   std::unique_ptr<Deployments> deployments;
 };

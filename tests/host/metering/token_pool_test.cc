@@ -129,7 +129,7 @@ TEST(TokenBudget, EachPoolRefusesByItselfAndTheLongestRefusalIsTold) {
       kDeploymentKey, "own", MaxTokens{.granularity = Granularity::kDay, .input = 50});
   const TokenBudget first({shared, own});
   const TokenBudget second({shared});
-  EXPECT_FALSE(TokenBudget({}).admit(kNoon));
+  EXPECT_FALSE(TokenBudget().admit(kNoon));
 
   first.spend({50, 0}, kNoon);
   EXPECT_EQ(first.admit(kNoon)->policy, "own");

@@ -120,7 +120,8 @@ TEST_F(StoreKeysTest, AStoreFromBeforeThereWereKeysGetsThem) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(file().c_str(), &db), SQLITE_OK);
   EXPECT_EQ(sqlite3_exec(db,
-                         "DROP TABLE api_key; ALTER TABLE state DROP COLUMN keys_were_created;"
+                         "DROP TABLE token_count; DROP TABLE use; DROP TABLE api_key;"
+                         "ALTER TABLE state DROP COLUMN keys_were_created;"
                          "ALTER TABLE audit DROP COLUMN result; PRAGMA user_version = 1",
                          nullptr, nullptr, nullptr),
             SQLITE_OK)

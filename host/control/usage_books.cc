@@ -1,0 +1,165 @@
+#include "host/control/usage_books.h"
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+
+#include "host/telemetry/log.h"
+
+namespace tenon::control {
+namespace {
+
+constexpr std::chrono::seconds kPause{1};
+
+metering::Moment moment() {
+  return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+}
+
+metering::sys_seconds seconds_of(store::Time time) {
+  return std::chrono::floor<std::chrono::seconds>(time);
+}
+
+metering::PoolState state_of(const store::TokenCount& count) {
+  return {count.owner,
+          count.policy,
+          {seconds_of(count.begin), seconds_of(count.end)},
+          {count.input, count.output}};
+}
+
+store::TokenCount count_of(const metering::PoolState& state) {
+  return {state.owner,      state.policy,      state.window.begin,
+          state.window.end, state.spent.input, state.spent.output};
+}
+
+void add(metering::Used& to, const metering::Used& more) {
+  to.requests += more.requests;
+  to.input_tokens += more.input_tokens;
+  to.output_tokens += more.output_tokens;
+  to.replica_time += more.replica_time;
+  to.device_byte_seconds += more.device_byte_seconds;
+}
+
+void add(store::Use& to, const metering::Used& more) {
+  to.requests += more.requests;
+  to.input_tokens += more.input_tokens;
+  to.output_tokens += more.output_tokens;
+  to.replica_milliseconds += static_cast<std::uint64_t>(more.replica_time.count());
+  to.device_byte_seconds += more.device_byte_seconds;
+}
+
+template <class Map>
+auto values_of(const Map& map) {
+  std::vector<typename Map::mapped_type> out;
+  out.reserve(map.size());
+  for (const auto& [key, value] : map) out.push_back(value);
+  return out;
+}
+
+}  // namespace
+
+UsageBooks::UsageBooks(boost::asio::io_context& control, Run run)
+    : run_(std::move(run)),
+      control_(control),
+      timer_(control),
+      meter_(moment, [this] { save_soon(); }) {}
+
+Result<void> UsageBooks::open(store::Store& store) {
+  const auto counts = store.token_counts();
+  if (!counts) return std::unexpected(counts.error());
+  std::vector<metering::PoolState> states;
+  for (const store::TokenCount& count : *counts) states.push_back(state_of(count));
+  pools_ = std::make_unique<metering::TokenPools>(states);
+  store_ = &store;
+  return {};
+}
+
+void UsageBooks::save_soon() {
+  if (std::exchange(awake_, true)) return;
+  timer_.expires_after(kPause);
+  timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) run_([this] { save_now(); });
+  });
+}
+
+void UsageBooks::save_now() {
+  const auto saved = save();
+  boost::asio::post(control_, [this, again = !saved] {
+    awake_ = false;
+    if (again || !meter_.idle()) save_soon();
+  });
+}
+
+Result<void> UsageBooks::save() {
+  const std::lock_guard lock(mutex_);
+  collect();
+  return write();
+}
+
+// The meter first: a request has spent its tokens before its replica's meter is given up, so that
+// once the meter is idle no token is missing in the pools.
+void UsageBooks::collect() {
+  for (const metering::Usage& each : meter_.take()) {
+    const Account account{each.deployment, each.revision, each.flavor};
+    add(totals_[account], each.used);
+    store::Use& use = uses_[{each.hour, account}];
+    use.hour = each.hour;
+    use.deployment = each.deployment;
+    use.revision = each.revision;
+    use.flavor = to_string(each.flavor);
+    add(use, each.used);
+  }
+  for (const metering::PoolState& state : pools_->take_changes(seconds_of(moment().wall))) {
+    counts_[{state.owner, state.policy}] = count_of(state);
+  }
+}
+
+Result<void> UsageBooks::write() {
+  if (counts_.empty() && uses_.empty()) return {};
+  auto written = store_->book(values_of(counts_), values_of(uses_), moment().wall);
+  const bool failed = !written;
+  if (failed != std::exchange(failing_, failed)) {
+    failed ? log::error("usage is not stored", {{"why", written.error().message}})
+           : log::info("usage is stored again");
+  }
+  if (failed) return written;
+  counts_.clear();
+  uses_.clear();
+  return {};
+}
+
+Result<std::vector<store::Use>> UsageBooks::used(std::string_view workspace, store::Time from,
+                                                 store::Time to) {
+  const std::lock_guard lock(mutex_);
+  collect();
+  const bool written = write().has_value();
+  auto out = store_->use(workspace, from, to);
+  if (!out || written) return out;
+  for (const auto& [key, use] : uses_) {
+    if (use.deployment.workspace == workspace && use.hour >= from && use.hour < to) {
+      out->push_back(use);
+    }
+  }
+  return out;
+}
+
+std::vector<UsageBooks::Line> UsageBooks::totals() {
+  const std::lock_guard lock(mutex_);
+  collect();
+  std::vector<Line> out;
+  for (const auto& [account, used] : totals_) {
+    const auto& [deployment, revision, flavor] = account;
+    out.push_back({deployment, revision, flavor, used});
+  }
+  return out;
+}
+
+void UsageBooks::on_event(const DeploymentKey& key, const lifecycle::LifeEvent& event) {
+  if (event.type == lifecycle::LifeEvent::Type::kGone) run_([this, key] { forget(key); });
+}
+
+void UsageBooks::forget(const DeploymentKey& key) {
+  const std::lock_guard lock(mutex_);
+  collect();
+  std::erase_if(totals_, [&](const auto& each) { return std::get<0>(each.first) == key; });
+}
+
+}  // namespace tenon::control

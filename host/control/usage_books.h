@@ -1,0 +1,83 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "host/lifecycle/life_event.h"
+#include "host/metering/meter.h"
+#include "host/metering/token_pools.h"
+#include "host/store/store.h"
+
+namespace tenon::control {
+
+// What tokens were spent and what replicas used: counted in memory while requests run, and written
+// to the store once a second, so that no request waits for it. While nothing runs nothing happens
+// here.
+class UsageBooks final : public lifecycle::LifeObserver {
+ public:
+  // Does something on a thread that may block.
+  using Run = std::function<void(std::function<void()>)>;
+  struct Line {
+    DeploymentKey deployment;
+    std::uint64_t revision = 0;
+    Flavor flavor;
+    metering::Used used;
+  };
+
+  // Writes are begun on `control`, on which replicas are started.
+  UsageBooks(boost::asio::io_context& control, Run);
+
+  // Counts on from what the store has; it must live as long as this. Once, before the loops run.
+  Result<void> open(store::Store&);
+
+  metering::Meter& meter() { return meter_; }  // also before open()
+  metering::TokenPools& pools() { return *pools_; }
+
+  // The rest may block. [any]
+
+  // What an error left unwritten the next call writes.
+  Result<void> save();
+  // What a workspace used in the hours that begin in [from, to), until now.
+  Result<std::vector<store::Use>> used(std::string_view workspace, store::Time from,
+                                       store::Time to);
+  // Since this host started; not of deployments that are gone.
+  std::vector<Line> totals();
+
+  void on_event(const DeploymentKey&, const lifecycle::LifeEvent&) override;
+  void on_revision(const DeploymentKey&, std::uint64_t, Outcome, std::string_view) override {}
+
+ private:
+  using Account = std::tuple<DeploymentKey, std::uint64_t, Flavor>;
+
+  void save_soon();  // [control]
+  void save_now();   // [a thread that may block]
+  void forget(const DeploymentKey&);
+  // The mutex is held.
+  void collect();
+  Result<void> write();
+
+  const Run run_;
+  boost::asio::io_context& control_;
+  boost::asio::steady_timer timer_;
+  bool awake_ = false;  // [control]
+  metering::Meter meter_;
+  std::unique_ptr<metering::TokenPools> pools_;
+  store::Store* store_ = nullptr;
+
+  std::mutex mutex_;  // of what follows, also while the store is waited for
+  std::map<std::pair<ResourceKey, std::string>, store::TokenCount> counts_;  // not written yet
+  std::map<std::pair<metering::Hour, Account>, store::Use> uses_;            // likewise
+  std::map<Account, metering::Used> totals_;
+  bool failing_ = false;
+};
+
+}  // namespace tenon::control

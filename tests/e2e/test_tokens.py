@@ -1,0 +1,94 @@
+"""Token budgets hold, and what was spent and used survives the host."""
+
+import re
+import signal
+import time
+
+import requests
+from conftest import deployment, wait_for
+
+ENVIRONMENT = '[[environment]]\nname = "production"\npolicies = ["cap"]\n'
+
+
+def policy(total, granularity="month", name="cap"):
+    return (
+        f'[[policy]]\nname = "{name}"\ntype = "maxToken"\n'
+        f'maxTokens = {{ granularity = "{granularity}", total = {total} }}\n'
+    )
+
+
+def spend(served, model, count, output=0):
+    return served.post(model, f"/?input_tokens={count}&output_tokens={output}", data="x")
+
+
+def spent(answer):
+    assert answer.status_code == 429, answer.text
+    found = re.search(r"(\d+) input and (\d+) output tokens", answer.json()["error"]["message"])
+    return tuple(map(int, found.groups()))
+
+
+def test_a_spent_budget_refuses_until_its_window_ends(host):
+    served = host(policy(100) + ENVIRONMENT + deployment("a") + deployment("b"))
+    assert spend(served, "a", 60).status_code == 200
+    assert spend(served, "b", 60, 5).status_code == 200, "the one that crosses is served"
+    refused = spend(served, "a", 1)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (429, "TOKEN_LIMIT_REACHED")
+    assert error["retryable"] is True
+    assert "policy cap of environment default/production allows 100 total" in error["message"]
+    assert spent(refused) == (120, 5)
+    assert 0 < int(refused.headers["retry-after"]) <= 31 * 86400
+    assert spend(served, "b", 1).status_code == 429, "one pool for the environment"
+
+
+def test_a_policy_of_a_deployment_is_its_own(host):
+    carried = 'policies = ["cap"]'
+    served = host(
+        policy(50)
+        + deployment("a", extra=carried)
+        + deployment("b", extra=carried)
+        + deployment("free")
+    )
+    assert spend(served, "a", 50).status_code == 200
+    assert spend(served, "a", 1).status_code == 429
+    assert spend(served, "b", 1).status_code == 200
+    assert spend(served, "free", 1000).status_code == 200
+
+
+def test_a_change_of_a_policy_holds_at_once(host):
+    served = host(deployment("a"))
+    api = served.url + "/v0/policies"
+    assert spend(served, "a", 1000).status_code == 200
+    limits = {"granularity": "month", "total": 100}
+    made = requests.post(api, json={"name": "cap", "type": "maxToken", "maxTokens": limits})
+    assert made.status_code == 201, made.text
+    production = requests.put(
+        served.url + "/v0/environments/production", json={"policies": ["cap"]}
+    )
+    assert production.ok, production.text
+    assert spend(served, "a", 100).status_code == 200, "what was spent before does not count"
+    assert spend(served, "a", 1).status_code == 429
+    limits["total"] = 1000
+    assert requests.put(api + "/cap", json={"type": "maxToken", "maxTokens": limits}).ok
+    wait_for(lambda: spend(served, "a", 1).status_code == 200, 2, "the new limit holds")
+    assert served.status("a")["replicas"]["ready"] == 1, "and no replica was started for it"
+
+
+def test_counts_survive_a_clean_stop_exactly(host):
+    served = host(policy(1000) + ENVIRONMENT + deployment("a"))
+    for _ in range(7):
+        assert spend(served, "a", 142, 1).status_code == 200
+    assert served.stop() == 0
+    served.start()
+    assert spend(served, "a", 0).status_code == 429
+    assert spent(spend(served, "a", 1)) == (994, 7)
+
+
+def test_a_kill_loses_at_most_a_second(host):
+    served = host(policy(1000) + ENVIRONMENT + deployment("a"))
+    for _ in range(10):
+        assert spend(served, "a", 100).status_code == 200
+    time.sleep(2)
+    served.stop(signal.SIGKILL)
+    served.start()
+    assert spent(spend(served, "a", 1)) == (1000, 0)
