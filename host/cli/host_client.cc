@@ -73,6 +73,12 @@ HostClient HostClient::in(const std::string& workspace) const {
   return out;
 }
 
+HostClient HostClient::with_key(std::string key) const {
+  HostClient out = *this;
+  out.key_ = std::move(key);
+  return out;
+}
+
 std::string target(std::string_view path, const std::vector<std::string>& parts,
                    const std::vector<std::pair<std::string_view, std::string>>& query) {
   std::string out(path);

@@ -26,6 +26,9 @@ class HostClient {
   // The same host, asked about another workspace; "": about this one.
   HostClient in(const std::string& workspace) const;
 
+  // The same host, asked with another key.
+  HostClient with_key(std::string key) const;
+
   const std::string& workspace() const { return workspace_; }  // "": the host's own
 
  private:

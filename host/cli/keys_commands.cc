@@ -5,22 +5,23 @@
 #include <unistd.h>
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cstring>
 #include <tuple>
 
+#include "host/cli/host_client.h"
 #include "host/cli/keys_desk.h"
+#include "host/cli/output.h"
+#include "host/cli/terminal.h"
 
 namespace tenon::cli {
 namespace {
 
 namespace json = boost::json;
 
-int fail_with(std::string_view verb, const Error& error, Streams streams) {
-  if (error.code == Code::kInvalid) return bad_usage(verb, error.message, streams);
-  streams.err << "tenon " << verb << ": " << error.message << "\n";
-  return kFailed;
+int tell_fault(std::string_view verb, const KeyDesk::Fault& fault, Streams streams) {
+  tell_error(verb, fault, streams);
+  return fault.status;
 }
 
 // A new file that only its owner may read, made before there is a key to lose. Removed again unless
@@ -63,21 +64,16 @@ class SecretFile {
   int fd_;
 };
 
-// Nothing but what a terminal shows as one line.
 std::string cell(const json::object& item, std::string_view name) {
   const json::value* found = item.if_contains(name);
   if (!found || !found->is_string() || found->get_string().empty()) return "-";
-  std::string out;
-  for (const char c : found->get_string()) {
-    out += static_cast<unsigned char>(c) < ' ' || c == 0x7F ? '?' : c;
-  }
-  return out;
+  return terminal_text(found->get_string());
 }
 
 int create_at(KeyDesk& desk, const json::object& wish, SecretFile* file, Streams streams) {
   constexpr std::string_view kVerb = "keys create";
   const auto made = desk.create(wish);
-  if (!made) return fail_with(kVerb, made.error(), streams);
+  if (!made) return tell_fault(kVerb, made.error(), streams);
   const json::object& key = made->get_object();
   const std::string id = cell(key, "id");
   if (!file) {
@@ -87,7 +83,7 @@ int create_at(KeyDesk& desk, const json::object& wish, SecretFile* file, Streams
   }
   if (const auto written = file->write(cell(key, "key")); !written) {
     std::ignore = desk.remove(id);  // nobody has it
-    return fail_with(kVerb, written.error(), streams);
+    return tell_error(kVerb, written.error(), streams);
   }
   streams.err << "made key " << id << "\n";
   return kOk;
@@ -99,22 +95,20 @@ int keys_create(const Arguments& words, Streams streams) {
   constexpr std::string_view kVerb = "keys create";
   options_description options;
   add_desk_options(options);
-  options.add_options()("role", value<std::string>())("workspace,w", value<std::string>())(
-      "name", value<std::string>())("expires", value<std::string>())("out", value<std::string>());
+  options.add_options()("role", value<std::string>())("name", value<std::string>())(
+      "expires", value<std::string>())("out", value<std::string>());
   const auto given = parse_options(words, options);
   if (!given) return bad_usage(kVerb, given.error().message, streams);
   if (!given->count("role")) return bad_usage(kVerb, "--role admin, member or invoke?", streams);
-  json::object wish;
-  for (const auto& [option, field] :
-       {std::pair{"role", "role"}, std::pair{"workspace", "workspace"}, std::pair{"name", "name"},
-        std::pair{"expires", "expiresIn"}}) {
-    if (given->count(option)) wish[field] = (*given)[option].as<std::string>();
-  }
+  json::object wish{{"role", (*given)["role"].as<std::string>()},
+                    {"workspace", (*given)["workspace"].as<std::string>()}};
+  if (given->count("name")) wish["name"] = (*given)["name"].as<std::string>();
+  if (given->count("expires")) wish["expiresIn"] = (*given)["expires"].as<std::string>();
   const auto desk = open_desk(*given);
-  if (!desk) return fail_with(kVerb, desk.error(), streams);
+  if (!desk) return tell_error(kVerb, desk.error(), streams);
   if (!given->count("out")) return create_at(**desk, wish, nullptr, streams);
   auto file = SecretFile::make((*given)["out"].as<std::string>());
-  if (!file) return fail_with(kVerb, file.error(), streams);
+  if (!file) return tell_error(kVerb, file.error(), streams);
   return create_at(**desk, wish, &*file, streams);
 }
 
@@ -122,27 +116,24 @@ int keys_list(const Arguments& words, Streams streams) {
   constexpr std::string_view kVerb = "keys list";
   options_description options;
   add_desk_options(options);
-  options.add_options()("output,o", value<std::string>()->default_value("table"));
+  add_output_option(options);
   const auto given = parse_options(words, options);
   if (!given) return bad_usage(kVerb, given.error().message, streams);
-  const auto form = (*given)["output"].as<std::string>();
-  if (form != "table" && form != "json") {
-    return bad_usage(kVerb, fmt::format("--output must be table or json, found '{}'", form),
-                     streams);
-  }
+  const auto form = output_form(*given);
+  if (!form) return bad_usage(kVerb, form.error().message, streams);
   const auto desk = open_desk(*given);
-  if (!desk) return fail_with(kVerb, desk.error(), streams);
+  if (!desk) return tell_error(kVerb, desk.error(), streams);
   const auto all = (*desk)->list();
-  if (!all) return fail_with(kVerb, all.error(), streams);
-  if (form == "json") {
-    streams.out << json::serialize(*all) << "\n";
+  if (!all) return tell_fault(kVerb, all.error(), streams);
+  if (*form != Form::kTable) {
+    streams.out << (*form == Form::kJson ? pretty_json(*all) : as_toml(*all));
     return kOk;
   }
   std::vector<std::vector<std::string>> rows = {
       {"ID", "NAME", "ROLE", "WORKSPACE", "CREATED", "EXPIRES", "LAST USED"}};
   const json::value* items = all->get_object().if_contains("items");
   if (!items || !items->is_array()) {
-    return fail_with(kVerb, {Code::kUnavailable, "the answer is no list of keys"}, streams);
+    return tell_error(kVerb, {Code::kUnavailable, "the answer is no list of keys"}, streams);
   }
   for (const json::value& item : items->get_array()) {
     const json::object key = item.is_object() ? item.get_object() : json::object();
@@ -169,9 +160,9 @@ int keys_delete(const Arguments& words, Streams streams) {
   }
   const std::string id = (*given)["id"].as<std::string>();
   const auto desk = open_desk(*given);
-  if (!desk) return fail_with(kVerb, desk.error(), streams);
+  if (!desk) return tell_error(kVerb, desk.error(), streams);
   if (const auto removed = (*desk)->remove(id); !removed) {
-    return fail_with(kVerb, removed.error(), streams);
+    return tell_fault(kVerb, removed.error(), streams);
   }
   streams.err << "deleted key " << id << "\n";
   return kOk;

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "host/access/keys.h"
-#include "host/cli/http_get.h"
+#include "host/cli/host_client.h"
 #include "host/cli/machine.h"
 #include "host/config/config.h"
 #include "host/control/keys_json.h"
@@ -19,86 +19,77 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kDefaultApi = "http://127.0.0.1:8080";
-
-// What a key's id is made of: it becomes a part of a path.
-bool is_id(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-  });
+std::unexpected<KeyDesk::Fault> fault(Error error) {
+  const int status = error.code == Code::kInvalid ? kBadUsage : kFailed;
+  return std::unexpected(KeyDesk::Fault{std::move(error), status});
 }
 
 class ApiDesk final : public KeyDesk {
  public:
-  ApiDesk(std::string base, std::string key) : base_(std::move(base)), key_(std::move(key)) {}
+  explicit ApiDesk(HostClient host) : host_(std::move(host)) {}
 
-  Result<json::value> create(const json::object& wish) override {
-    return ask("POST", "/v0/keys", json::serialize(wish));
+  Answer create(const json::object& wish) override {
+    return ask("POST", target("/v0/keys"), json::serialize(wish));
   }
-  Result<json::value> list() override { return ask("GET", "/v0/keys", ""); }
-  Result<void> remove(const std::string& id) override {
-    if (!is_id(id)) return std::unexpected(store::no_key(id));
-    const auto gone = ask("DELETE", "/v0/keys/" + id, "");
-    if (!gone) return std::unexpected(gone.error());
-    return {};
+  Answer list() override { return ask("GET", target("/v0/keys"), ""); }
+  Answer remove(const std::string& id) override {
+    return ask("DELETE", target("/v0/keys", {id}), "");
   }
 
  private:
-  Result<json::value> ask(std::string method, const std::string& path, std::string body) {
-    const auto reply = http_send({.base = base_,
-                                  .method = std::move(method),
-                                  .path = path,
-                                  .body = std::move(body),
-                                  .key = key_});
-    if (!reply && reply.error().code != Code::kInvalid) {
-      return fail(reply.error().code, reply.error().message +
-                                          ". While no host runs, --config or --data names the "
-                                          "store to change");
+  Answer ask(std::string_view method, std::string path, std::string body) {
+    const auto reply = host_.send(method, std::move(path), std::move(body));
+    if (!reply && reply.error().code == Code::kInvalid) return fault(reply.error());
+    if (!reply) {
+      return fault({reply.error().code, reply.error().message +
+                                            ". While no host runs, --config or --data names the "
+                                            "store to change"});
     }
-    if (!reply) return std::unexpected(reply.error());
-    if (reply->status / 100 != 2) {
-      return fail(Code::kUnavailable, fmt::format("{}{} {}", base_, path, reason_of(*reply)));
+    if (const int status = exit_status(reply->status); status != kOk) {
+      return std::unexpected(Fault{{Code::kUnavailable, refusal_text(*reply)}, status});
     }
     boost::system::error_code error;
     json::value out = json::parse(reply->body, error);
-    if (error || !out.is_object()) {
-      return fail(Code::kUnavailable,
-                  fmt::format("{}{} answered no JSON object: is this a Tenon host?", base_, path));
-    }
-    return out;
+    if (!error && out.is_object()) return out;
+    return fault({Code::kUnavailable, "the answer is no JSON object: is this a Tenon host?"});
   }
 
-  const std::string base_, key_;
+  const HostClient host_;
 };
 
 class StoreDesk final : public KeyDesk {
  public:
-  explicit StoreDesk(std::unique_ptr<store::Store> store)
+  StoreDesk(std::unique_ptr<store::Store> store, std::string workspace)
       : store_(std::move(store)),
+        workspace_(std::move(workspace)),
         keys_(*store_, access_, access::system_random(), std::chrono::system_clock::now) {}
 
-  Result<json::value> create(const json::object& wish) override {
+  Answer create(const json::object& wish) override {
     const auto read = control::read_key_wish(wish, std::chrono::system_clock::now());
-    if (!read) return std::unexpected(read.error());
+    if (!read) return fault(read.error());
     const auto made = keys_.create(*read, kWho);
-    if (!made) return std::unexpected(made.error());
+    if (!made) return fault(made.error());
     return control::key_json(*made);
   }
-  Result<json::value> list() override {
-    const auto keys = keys_.list();
-    if (!keys) return std::unexpected(keys.error());
+  Answer list() override {
+    auto keys = keys_.list();
+    if (!keys) return fault(keys.error());
+    std::erase_if(*keys, [&](const store::ApiKey& key) {
+      return !workspace_.empty() && key.workspace != workspace_;
+    });
     return control::keys_json(*keys);
   }
-  Result<void> remove(const std::string& id) override {
+  Answer remove(const std::string& id) override {
     const auto removed = keys_.remove(id, kWho);
-    if (!removed) return std::unexpected(removed.error());
-    return {};
+    if (!removed) return fault(removed.error());
+    return control::key_json(*removed);
   }
 
  private:
   static constexpr std::string_view kWho = "tenon keys";
 
   const std::unique_ptr<store::Store> store_;
+  const std::string workspace_;  // "": all
   access::Access access_{{}};
   access::Keys keys_;
 };
@@ -116,7 +107,7 @@ Result<std::string> data_folder(const variables_map& given) {
   return config->host.data;
 }
 
-Result<std::unique_ptr<KeyDesk>> open_store_desk(const std::string& folder) {
+Result<std::unique_ptr<KeyDesk>> open_store_desk(const std::string& folder, std::string workspace) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) {
@@ -124,7 +115,7 @@ Result<std::unique_ptr<KeyDesk>> open_store_desk(const std::string& folder) {
                 fmt::format("cannot make the folder {}: {}", folder, error.message()));
   }
   auto store = store::SqliteStore::open(folder + "/tenon.db");
-  if (store) return std::make_unique<StoreDesk>(*std::move(store));
+  if (store) return std::make_unique<StoreDesk>(*std::move(store), std::move(workspace));
   std::string message = store.error().message;
   if (store.error().code == Code::kPrecondition) {
     message += " (a running host changes its own keys: --api URL)";
@@ -141,26 +132,26 @@ Result<std::string> first_line(const std::string& path) {
 }  // namespace
 
 void add_desk_options(options_description& options) {
-  options.add_options()("api", value<std::string>())("key-file", value<std::string>())(
-      "config", value<std::string>())("data", value<std::string>());
+  add_host_options(options);
+  options.add_options()("key-file", value<std::string>())("config", value<std::string>())(
+      "data", value<std::string>());
 }
 
 Result<std::unique_ptr<KeyDesk>> open_desk(const variables_map& given) {
-  if (given.count("config") + given.count("data") + given.count("api") > 1) {
+  const std::size_t asks_host = given["api"].defaulted() ? 0 : 1;
+  if (given.count("config") + given.count("data") + asks_host > 1) {
     return fail(Code::kInvalid, "--api, --config and --data exclude each other");
   }
   const auto folder = data_folder(given);
   if (!folder) return std::unexpected(folder.error());
-  if (!folder->empty()) return open_store_desk(*folder);
-  std::string key = key_of_environment();
+  if (!folder->empty()) return open_store_desk(*folder, given["workspace"].as<std::string>());
+  HostClient host(given);
   if (given.count("key-file")) {
     const auto line = first_line(given["key-file"].as<std::string>());
     if (!line) return std::unexpected(line.error());
-    key = *line;
+    host = host.with_key(*line);
   }
-  std::string api(kDefaultApi);
-  if (given.count("api")) api = given["api"].as<std::string>();
-  return std::make_unique<ApiDesk>(std::move(api), std::move(key));
+  return std::make_unique<ApiDesk>(std::move(host));
 }
 
 }  // namespace tenon::cli

@@ -12,13 +12,18 @@ namespace tenon::cli {
 // Where `tenon keys` changes keys. What it takes and gives are the bodies of the API.
 class KeyDesk {
  public:
+  struct Fault : Error {
+    int status = kFailed;  // what the program ends with
+  };
+  using Answer = std::expected<boost::json::value, Fault>;
+
   virtual ~KeyDesk() = default;
-  virtual Result<boost::json::value> create(const boost::json::object& wish) = 0;
-  virtual Result<boost::json::value> list() = 0;
-  virtual Result<void> remove(const std::string& id) = 0;
+  virtual Answer create(const boost::json::object& wish) = 0;
+  virtual Answer list() = 0;
+  virtual Answer remove(const std::string& id) = 0;
 };
 
-// --api, --key-file, --config, --data
+// --api, --api-key, --key-file, --workspace, --config, --data
 void add_desk_options(options_description&);
 
 // The store of a host that does not run (--config, --data), made when it is not there; else the API

@@ -161,7 +161,8 @@ std::vector<Listing> make_listings() {
         {"TIME", "/time", time_text},
         {"WHO", "/who", plain},
         {"ACTION", "/action", plain},
-        {"RESOURCE", "/resource", plain}}},
+        {"RESOURCE", "/resource", plain},
+        {"RESULT", "/result", plain}}},
   };
 }
 

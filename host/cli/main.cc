@@ -36,18 +36,18 @@ examples:
   tenon get devices --config configs/quickstart.toml
 )",
      tenon::cli::get_devices},
-    {"keys create", "Makes an API key and shows it this once",
-     "--role ROLE [--workspace W] [--name N] [--expires TIME] [--out FILE] [WHERE]",
-     R"(  --role ROLE         admin: everything; member: reads, writes models; invoke: calls endpoints
-  -w, --workspace W   the only workspace that it is for; default: all of them
-  --name N            for people
-  --expires TIME      90d, 12h, 30m; default: never
-  --out FILE          writes the key into a new file that only its owner may read
-  --config FILE       WHERE: the store of a host that does not run, by its configuration
-  --data FOLDER       … by its [host] data
-  --api URL           … or a running host: http://HOST:PORT or unix:PATH; default
-                      http://127.0.0.1:8080
-  --key-file FILE     the key to ask a running host with; default: TENON_API_KEY
+    {"keys create", "Makes an API key and shows it this once", "--role ROLE [--out FILE] [WHERE]",
+     R"(  --role ROLE          admin: everything; member: reads, writes models; invoke: calls endpoints
+  -w, --workspace W    the only workspace that it is for; default: all of them
+  --name N             for people
+  --expires TIME       90d, 12h, 30m; default: never
+  --out FILE           writes the key into a new file that only its owner may read
+  --api URL            WHERE: a running host, http://HOST:PORT or unix:PATH; default: $TENON_API,
+                       else http://127.0.0.1:8080
+  --api-key KEY        … which is asked with this key; default: $TENON_API_KEY
+  --key-file FILE      … or with that in a file
+  --config FILE        … or the store of a host that does not run, by its configuration
+  --data FOLDER        … or by its [host] data
 
 The first key closes a host for ever: from then on every request needs one.
 
@@ -57,9 +57,11 @@ examples:
   tenon keys create --role invoke --workspace default --name ci --expires 90d
 )",
      tenon::cli::keys_create},
-    {"keys list", "Shows the API keys, without what they are", "[-o table|json] [WHERE]",
-     R"(  -o, --output FORM   table (default) or json
-  --config, --data, --api, --key-file   as for `tenon keys create`
+    {"keys list", "Shows the API keys, without what they are",
+     "[-w W] [-o table|json|toml] [WHERE]",
+     R"(  -w, --workspace W    those of one workspace; default: all that the key manages
+  -o, --output FORM    table (default), json or toml
+  --api, --api-key, --key-file, --config, --data   as for `tenon keys create`
 
 examples:
   tenon keys list
@@ -68,7 +70,7 @@ examples:
      tenon::cli::keys_list},
     {"keys delete", "Deletes an API key: it is refused from then on", "ID [WHERE]",
      R"(  ID   as `tenon keys list` shows it
-  --config, --data, --api, --key-file   as for `tenon keys create`
+  --api, --api-key, --key-file, --config, --data   as for `tenon keys create`
 
 examples:
   tenon keys delete k3x9q0f7m2ab1

@@ -39,13 +39,10 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
   return names;
 }
 
-std::string workspace_of(const Request& request, const std::string& otherwise) {
-  for (const std::string_view name : {"x-tenon-workspace", "x-beamlit-workspace"}) {
-    if (const std::string_view value = request.header(name); !value.empty()) {
-      return std::string(value);
-    }
-  }
-  return request.caller.workspace.empty() ? otherwise : request.caller.workspace;
+// "" when the request names none.
+std::string_view named_workspace(const Request& request) {
+  const std::string_view name = request.header("x-tenon-workspace");
+  return name.empty() ? request.header("x-beamlit-workspace") : name;
 }
 
 // A secret that is sent as it was read, without its value, stays as it is.
@@ -113,7 +110,10 @@ void Api::handle(const Request& request, std::shared_ptr<Reply> reply) {
       continue;
     }
     Call call(request, std::move(reply), route, *std::move(names), parts_.access);
-    call.workspace = workspace_of(request, parts_.workspace);
+    call.names_workspace = !named_workspace(request).empty();
+    call.workspace = call.names_workspace               ? named_workspace(request)
+                     : request.caller.workspace.empty() ? parts_.workspace
+                                                        : request.caller.workspace;
     if (!access::allowed(request.caller, route.act, scope(route.act, call.workspace))) {
       return call.refuse(api::kForbidden,
                          fmt::format("{} may not {} in workspace '{}'", request.caller.name,

@@ -66,7 +66,8 @@ class Call {
   bool flag(std::string_view param) const;
   const boost::json::object& body() const { return body_; }
 
-  std::string workspace;  // that the call is about
+  std::string workspace;         // that the call is about
+  bool names_workspace = false;  // else it is the caller's, or the host's
   Who who;
 
   void answer(boost::json::value, unsigned status = 200);

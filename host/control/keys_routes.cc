@@ -22,7 +22,8 @@ void list_keys(Api& api, Call& call) {
   auto all = api.parts().keys.list();
   if (!all) return call.refuse(all.error());
   std::erase_if(*all, [&](const store::ApiKey& key) {
-    return !manages(call.request().caller, key.workspace);
+    return !manages(call.request().caller, key.workspace) ||
+           (call.names_workspace && key.workspace != call.workspace);
   });
   call.answer(keys_json(*all));
 }
@@ -132,7 +133,8 @@ void add_key_routes(std::vector<Route>& out) {
     out.push_back({method, path, id, help, act, {}, body, answer, status, handle});
   };
   constexpr std::string_view kAll = "/v0/keys", kOne = "/v0/keys/{key}";
-  add("GET", kAll, "listKeys", "Lists the keys that the caller manages, the oldest first",
+  add("GET", kAll, "listKeys",
+      "Lists the keys that the caller manages, of one workspace if it names one; oldest first",
       Act::kKeys, "", "KeyList", 200, list_keys);
   add("POST", kAll, "createKey", "Makes a key, shown in this answer only", Act::kKeys, "KeyWish",
       "NewKey", 201, create_key);
