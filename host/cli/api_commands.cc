@@ -13,11 +13,11 @@ namespace tenon::cli {
 namespace {
 
 // Of every verb here.
-#define TENON_HOST_OPTIONS                                                                      \
-  "  --api URL              the host: http://HOST:PORT, or unix:PATH of its control socket;\n"  \
-  "                         default: $TENON_API, else http://127.0.0.1:8080\n"                  \
-  "  --api-key KEY          default: $TENON_API_KEY, which other users of the machine do not\n" \
-  "                         see\n"                                                              \
+#define TENON_HOST_OPTIONS                                                                     \
+  "  --api URL              the host: http://HOST:PORT, or unix:PATH of its control socket;\n" \
+  "                         default: $TENON_API, else http://127.0.0.1:8080\n"                 \
+  "  --key-file FILE        holds an API key; default: $TENON_API_KEY\n"                       \
+  "  --api-key KEY          the same as a word, which other users of the machine can see\n"    \
   "  -w, --workspace NAME   default: the host's own\n"
 
 #define TENON_STATUSES                                                                          \
@@ -31,8 +31,8 @@ constexpr std::array kCommands = {
   -o, --output FORM      table (default), json, or toml: manifests that `tenon apply` takes
   --watch                shows it again every two seconds
 
-Kinds: models (deployments), environments, policies, locations, workspaces, plugins, audit, and
-revisions MODEL. 'tenon get devices' shows this machine's own.
+Kinds: models (deployments), environments, policies, locations, workspaces, keys, plugins, audit,
+and revisions MODEL. 'tenon get devices' shows this machine's own.
 )" TENON_STATUSES
             R"(
 examples:
@@ -62,7 +62,8 @@ examples:
   --force                changes also what a file of the host manages
 
 A manifest holds the tables [[deployment]], [[environment]], [[policy]], [[location]] and
-[[workspace]]. Each file is applied as a whole or not at all; a second time changes nothing.
+[[workspace]]. Each file is applied as a whole or not at all, one after another; a second time
+changes nothing. A dry run looks at all files together.
 ${NAME} in a string is the variable of the environment; $${ stands for ${. Paths of `file:`
 origins are the host's: relative ones count from the folder that it was started in.
 )" TENON_STATUSES

@@ -111,6 +111,8 @@ int apply(const Arguments& words, Streams streams) {
   }
   const HostClient host(*parsed);
   const How how{parsed->count("dry-run") != 0, parsed->count("force") != 0};
+  // Nothing of a dry run is there when the next file comes, which may name it.
+  if (how.dry_run) return apply_file(host, joined(*files), how, streams);
   int status = kOk;
   for (const ManifestFile& file : *files) {
     status = std::max(status, apply_file(host, file, how, streams));

@@ -18,8 +18,7 @@ void print_overview(std::span<const Command> commands, std::ostream& out) {
   out << "Tenon serves models that start when the first request for them comes.\n\n"
          "usage: tenon VERB …\n\n";
   for (const Command& command : commands) {
-    out << fmt::format("  {:<28} {}\n", fmt::format("{} {}", command.verb, command.usage),
-                       command.summary);
+    out << fmt::format("  {:<16} {}\n", command.verb, command.summary);
   }
   out << "\n  tenon VERB --help            options and examples of a verb\n"
          "  tenon --version\n";
@@ -78,17 +77,17 @@ int dispatch(std::span<const Command> commands, const Arguments& words, Streams 
     streams.out << "tenon " << kVersion << "\n";
     return kOk;
   }
-  for (const Command& command : commands) {
-    const std::size_t taken = matched(command, words);
-    if (taken == 0) continue;
-    const Arguments rest(words.begin() + static_cast<std::ptrdiff_t>(taken), words.end());
-    if (std::ranges::any_of(rest, is_help)) {
-      print_help(command, streams.out);
-      return kOk;
-    }
-    return command.run(rest, streams);
+  // "get devices" is meant rather than "get".
+  const auto meant = std::ranges::max_element(
+      commands, {}, [&](const Command& command) { return matched(command, words); });
+  const std::size_t taken = meant == commands.end() ? 0 : matched(*meant, words);
+  if (taken == 0) return unknown_verb(commands, words, streams);
+  const Arguments rest(words.begin() + static_cast<std::ptrdiff_t>(taken), words.end());
+  if (std::ranges::any_of(rest, is_help)) {
+    print_help(*meant, streams.out);
+    return kOk;
   }
-  return unknown_verb(commands, words, streams);
+  return meant->run(rest, streams);
 }
 
 int bad_usage(std::string_view verb, std::string_view message, Streams streams) {

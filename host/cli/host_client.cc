@@ -2,27 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <boost/program_options/errors.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
-#include <cstdlib>
 
+#include "host/cli/machine.h"
 #include "host/cli/terminal.h"
 
 namespace tenon::cli {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{30};
-constexpr const char* kUsualHost = "http://127.0.0.1:8080";
-
-std::string environment_value(const char* name, const char* otherwise) {
-  const char* value = std::getenv(name);
-  return value && *value ? value : otherwise;
-}
 
 std::string encoded(std::string_view text) {
   return boost::urls::encode(text, boost::urls::unreserved_chars);
+}
+
+// The first line of a file; the program's options are wrong when there is none.
+std::string key_in(const std::string& path) {
+  auto text = read_file(path);
+  if (!text) throw boost::program_options::error(text.error().message);
+  text->resize(std::min(text->find_first_of("\r\n"), text->size()));
+  return *std::move(text);
 }
 
 void tell_lines(std::string_view verb, std::string_view text, std::ostream& err) {
@@ -37,16 +41,18 @@ void tell_lines(std::string_view verb, std::string_view text, std::ostream& err)
 }  // namespace
 
 void add_host_options(options_description& options) {
-  options.add_options()(
-      "api", value<std::string>()->default_value(environment_value("TENON_API", kUsualHost)))(
+  options.add_options()("api", value<std::string>()->default_value(usual_host()))(
       "api-key", value<std::string>()->default_value(key_of_environment(), ""))(
+      "key-file", value<std::string>()->notifier([](const std::string& path) { key_in(path); }))(
       "workspace,w", value<std::string>()->default_value(""));
 }
 
 HostClient::HostClient(const variables_map& options)
     : base_(options["api"].as<std::string>()),
       key_(options["api-key"].as<std::string>()),
-      workspace_(options["workspace"].as<std::string>()) {}
+      workspace_(options["workspace"].as<std::string>()) {
+  if (options.count("key-file")) key_ = key_in(options["key-file"].as<std::string>());
+}
 
 HttpAsk HostClient::ask(std::string_view method, std::string path) const {
   HttpAsk out{.base = base_,
@@ -70,12 +76,6 @@ Result<HttpReply> HostClient::send(std::string_view method, std::string path,
 HostClient HostClient::in(const std::string& workspace) const {
   HostClient out = *this;
   if (!workspace.empty()) out.workspace_ = workspace;
-  return out;
-}
-
-HostClient HostClient::with_key(std::string key) const {
-  HostClient out = *this;
-  out.key_ = std::move(key);
   return out;
 }
 
@@ -106,7 +106,7 @@ std::string refusal_text(const HttpReply& reply) {
     out += (out.empty() ? "" : "\n") + terminal_text(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  if (reply.status == 401) out += "\na key is given by --api-key or TENON_API_KEY";
+  if (reply.status == 401) out += "\na key is given by TENON_API_KEY, --key-file or --api-key";
   return out;
 }
 

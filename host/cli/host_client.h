@@ -10,7 +10,7 @@
 
 namespace tenon::cli {
 
-// Adds --api, --api-key and --workspace: what every verb takes that asks a host.
+// Adds --api, --api-key, --key-file and --workspace: what every verb takes that asks a host.
 void add_host_options(options_description&);
 
 // The host that a command line means, with the key and the workspace to ask with. Values only.
@@ -25,9 +25,6 @@ class HostClient {
 
   // The same host, asked about another workspace; "": about this one.
   HostClient in(const std::string& workspace) const;
-
-  // The same host, asked with another key.
-  HostClient with_key(std::string key) const;
 
   const std::string& workspace() const { return workspace_; }  // "": the host's own
 

@@ -142,6 +142,10 @@ asio::awaitable<HttpReply> ask_socket(const HttpAsk& ask, const TakePiece& take,
   co_return co_await exchange->run(request_of(ask, "localhost", ask.path));
 }
 
+std::unexpected<Error> no_answer(const HttpAsk& ask, std::string_view why) {
+  return fail(Code::kUnavailable, fmt::format("{}{}: {}", ask.base, ask.path, why), true);
+}
+
 }  // namespace
 
 Result<HttpReply> http_send(const HttpAsk& ask) {
@@ -179,9 +183,10 @@ Result<HttpReply> http_stream(const HttpAsk& ask, const TakePiece& take) {
   context.run();
   try {
     if (failure) std::rethrow_exception(failure);
+  } catch (const boost::system::system_error& error) {  // what() names the source, too
+    return no_answer(ask, error.code().message());
   } catch (const std::exception& error) {
-    return fail(Code::kUnavailable, fmt::format("{}{}: {}", ask.base, ask.path, error.what()),
-                true);
+    return no_answer(ask, error.what());
   }
   return reply;
 }
@@ -193,6 +198,11 @@ Result<std::string> http_get(const std::string& base, const std::string& path,
   if (!reply) return std::unexpected(std::move(reply.error()));
   if (reply->status == 200) return std::move(reply->body);
   return fail(Code::kUnavailable, fmt::format("{}{} {}", base, path, reason_of(*reply)));
+}
+
+std::string usual_host() {
+  const char* base = std::getenv("TENON_API");
+  return base && *base ? base : "http://127.0.0.1:8080";
 }
 
 std::string key_of_environment() {

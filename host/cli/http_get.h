@@ -40,6 +40,9 @@ Result<HttpReply> http_stream(const HttpAsk&, const TakePiece&);
 Result<std::string> http_get(const std::string& base, const std::string& path,
                              std::chrono::seconds timeout);
 
+// The base of a host that no option names: that in TENON_API, else port 8080 of this machine.
+std::string usual_host();
+
 // The key in TENON_API_KEY; "" without one.
 std::string key_of_environment();
 

@@ -123,18 +123,11 @@ Result<std::unique_ptr<KeyDesk>> open_store_desk(const std::string& folder, std:
   return fail(store.error().code, std::move(message));
 }
 
-Result<std::string> first_line(const std::string& path) {
-  auto text = read_file(path);
-  if (text) text->resize(std::min(text->find_first_of("\r\n"), text->size()));
-  return text;
-}
-
 }  // namespace
 
 void add_desk_options(options_description& options) {
   add_host_options(options);
-  options.add_options()("key-file", value<std::string>())("config", value<std::string>())(
-      "data", value<std::string>());
+  options.add_options()("config", value<std::string>())("data", value<std::string>());
 }
 
 Result<std::unique_ptr<KeyDesk>> open_desk(const variables_map& given) {
@@ -145,13 +138,7 @@ Result<std::unique_ptr<KeyDesk>> open_desk(const variables_map& given) {
   const auto folder = data_folder(given);
   if (!folder) return std::unexpected(folder.error());
   if (!folder->empty()) return open_store_desk(*folder, given["workspace"].as<std::string>());
-  HostClient host(given);
-  if (given.count("key-file")) {
-    const auto line = first_line(given["key-file"].as<std::string>());
-    if (!line) return std::unexpected(line.error());
-    host = host.with_key(*line);
-  }
-  return std::make_unique<ApiDesk>(std::move(host));
+  return std::make_unique<ApiDesk>(HostClient(given));
 }
 
 }  // namespace tenon::cli

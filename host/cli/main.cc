@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
   try {
     std::vector<tenon::cli::Command> commands(std::begin(kCommands), std::end(kCommands));
     const auto of_api = tenon::cli::api_commands();
-    commands.insert(commands.end(), of_api.begin(), of_api.end());
+    commands.insert(commands.begin() + 1, of_api.begin(), of_api.end());
     return tenon::cli::dispatch(commands, {argv + 1, argv + argc}, {std::cout, std::cerr});
   } catch (const std::exception& error) {
     std::cerr << "tenon: " << error.what() << "\n";

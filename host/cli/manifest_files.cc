@@ -70,14 +70,15 @@ class Filling {
 };
 
 // The tables of the file that are resources, with their keys.
-std::vector<ManifestResource> resources_of(Node& root, const std::vector<config::Placed>& placed) {
+std::vector<ManifestResource> resources_of(Node& root, const std::vector<config::Placed>& placed,
+                                           const std::string& file) {
   std::map<config::Position, ResourceKey> keys;
   for (const auto& each : placed) keys.emplace(each.at, each.draft.key);
   std::vector<ManifestResource> out;
   for (Node& kind : root.children) {
     for (Node& table : kind.children) {
       if (const auto key = keys.find(table.at); key != keys.end()) {
-        out.push_back({key->second, std::move(table)});
+        out.push_back({key->second, std::move(table), file});
       }
     }
   }
@@ -164,7 +165,16 @@ std::string ManifestFile::placed(std::string_view line) const {
   } else if (rest.starts_with(": ")) {
     rest.remove_prefix(2);
   }
-  return fmt::format("{}:{}:{}: {}", path, node->at.line, node->at.column, rest);
+  return fmt::format("{}:{}:{}: {}", resources[index].file, node->at.line, node->at.column, rest);
+}
+
+ManifestFile joined(const std::vector<ManifestFile>& files) {
+  if (files.size() == 1) return files.front();
+  ManifestFile out{"(all files)", {}};
+  for (const ManifestFile& file : files) {
+    out.resources.insert(out.resources.end(), file.resources.begin(), file.resources.end());
+  }
+  return out;
 }
 
 std::optional<std::string> environment_variable(std::string_view name) {
@@ -202,7 +212,7 @@ Result<ManifestFile> read_manifest(std::string_view text, const std::string& pat
         config::Table table = document.root();
         placed = config::read_resources(table, {});
       }
-      out.resources = resources_of(*root, placed);
+      out.resources = resources_of(*root, placed, path);
     }
   }
   if (!problems.empty()) return std::unexpected(problems.error());

@@ -17,6 +17,7 @@ namespace tenon::cli {
 struct ManifestResource {
   ResourceKey key;  // its workspace is "" where the file names none
   config::Node table;
+  std::string file;  // as it is shown
 
   boost::json::object spec() const;
 };
@@ -29,6 +30,9 @@ struct ManifestFile {
   // "FILE:LINE:COLUMN: scale.minReplicas: " here; any other line with "FILE: ".
   std::string placed(std::string_view line) const;
 };
+
+// All resources of these, one after another.
+ManifestFile joined(const std::vector<ManifestFile>&);
 
 // The value of a variable of the environment; nothing when it is not set.
 using Variables = std::function<std::optional<std::string>(std::string_view)>;
