@@ -8,6 +8,7 @@
 #include "host/cli/get.h"
 #include "host/cli/life_verbs.h"
 #include "host/cli/run.h"
+#include "host/cli/usage_command.h"
 
 namespace tenon::cli {
 namespace {
@@ -197,6 +198,24 @@ examples:
   tenon rollback minilm 3 -e staging
 )",
             rollback},
+    Command{"usage", "Shows what deployments used: requests, tokens, replica time, memory",
+            "[--by WHAT] [--from TIME] [--to TIME]",
+            TENON_HOST_OPTIONS
+            R"(  --by WHAT              deployment (default), revision, flavor or environment
+  --from TIME            2026-11-24, or 2026-11-24T16:00:00Z at the full hour before; default:
+                         the month's begin
+  --to TIME              likewise, at the full hour after; default: now
+  -o, --output FORM      table (default), json or toml
+
+Times are in UTC. What is at zero replicas uses nothing.
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon usage
+  tenon usage --by environment --from 2026-11-01 --to 2026-12-01
+  tenon usage --by revision -o json
+)",
+            usage},
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "host/cli/plugin_metrics.h"
 #include "host/cli/wanted.h"
 #include "host/config/changes.h"
+#include "host/control/usage_metrics.h"
 #include "host/plugins/pin.h"
 #include "host/store/sqlite_store.h"
 #include "host/telemetry/log.h"
@@ -207,6 +208,7 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
       plugins.add(key, launcher_.metrics(replica));
     });
     std::ranges::move(plugins.families(), std::back_inserter(families));
+    control::add_usage(usage_.totals(), families);
   });
   set_known(loaded);
 }
@@ -226,7 +228,7 @@ Result<void> ServedHost::start() {
   catalog_ = *std::move(catalog);
   api_ = std::make_unique<control::Api>(
       control::Api::Parts{loops_, *catalog_, *store_, deployments_, [this] { return known(); },
-                          machine_, config_.host.workspace, keys_, access_});
+                          machine_, config_.host.workspace, keys_, access_, usage_});
   news_ = std::make_unique<News>([this](const DeploymentKey& key) {
     if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
   });

@@ -16,6 +16,8 @@
 
 namespace tenon::control {
 
+class UsageBooks;
+
 // What resources are held against; replaced as a whole when the configuration is read again.
 struct Known {
   std::vector<plugins::Manifest> plugins;
@@ -35,6 +37,7 @@ class Api {
     std::string workspace;  // of calls that name none with a key of all workspaces
     access::Keys& keys;
     const access::Access& access;
+    UsageBooks& usage;
   };
   explicit Api(Parts);
 

@@ -10,6 +10,7 @@
 #include "host/control/keys_routes.h"
 #include "host/control/openapi.h"
 #include "host/control/resource_json.h"
+#include "host/control/usage_routes.h"
 #include "host/domain/moment.h"
 
 // The API's operations, one after another as routes() lists them.
@@ -444,6 +445,7 @@ std::vector<Route> make_routes() {
                  200,
                  plugin_list});
   add_key_routes(out);
+  add_usage_routes(out);
   out.push_back({"GET",
                  "/v0/audit",
                  "listAudit",

@@ -183,6 +183,26 @@ constexpr std::string_view kParts = R"json({
       "expires_in": {"type": "integer", "description": "seconds"}
     }
   },
+  "Use": {
+    "type": "object",
+    "properties": {
+      "model": {"type": "string"}, "environment": {"type": "string"},
+      "revision": {"type": "integer"}, "flavor": {"type": "string"},
+      "requests": {"type": "integer"}, "inputTokens": {"type": "integer"},
+      "outputTokens": {"type": "integer"},
+      "replicaSeconds": {"type": "number", "description": "of all replicas together"},
+      "deviceByteSeconds": {"type": "integer", "description": "memory that replicas held, over time"}
+    }
+  },
+  "Usage": {
+    "type": "object",
+    "properties": {
+      "workspace": {"type": "string"}, "from": {"type": "string"}, "to": {"type": "string"},
+      "by": {"enum": ["deployment", "revision", "flavor", "environment"]},
+      "items": {"type": "array", "items": {"$ref": "#/components/schemas/Use"}},
+      "total": {"$ref": "#/components/schemas/Use"}
+    }
+  },
   "OpenApi": {"type": "object"},
   "Error": {
     "type": "object", "required": ["error"],

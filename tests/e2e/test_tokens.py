@@ -1,11 +1,13 @@
 """Token budgets hold, and what was spent and used survives the host."""
 
+import json
 import re
 import signal
+import subprocess
 import time
 
 import requests
-from conftest import deployment, wait_for
+from conftest import BUILD, deployment, wait_for
 
 ENVIRONMENT = '[[environment]]\nname = "production"\npolicies = ["cap"]\n'
 
@@ -92,3 +94,40 @@ def test_a_kill_loses_at_most_a_second(host):
     served.stop(signal.SIGKILL)
     served.start()
     assert spent(spend(served, "a", 1)) == (1000, 0)
+
+
+def usage(served, **query):
+    answer = requests.get(served.url + "/v0/usage", params=query, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_usage_is_told_by_what_is_asked_and_kept(host):
+    served = host(deployment("a", scale='lastReplicaRetention = "0s"') + deployment("idle"))
+    for _ in range(3):
+        assert spend(served, "a", 5, 7).status_code == 200
+    wait_for(lambda: served.status("a")["replicas"]["ready"] == 0, 20, "it is at zero")
+    told = usage(served)
+    (item,) = told["items"]
+    assert (item["model"], item["environment"], item["requests"]) == ("a", "production", 3)
+    assert (item["inputTokens"], item["outputTokens"]) == (15, 21)
+    assert item["replicaSeconds"] > 0 and item["deviceByteSeconds"] > 0
+    assert told["total"]["requests"] == 3
+    assert served.metric("tenon_usage_requests_total", model="a", flavor="cpu/x86") == 3
+    assert served.metric("tenon_usage_input_tokens_total", model="a") == 15
+    time.sleep(1.5)
+    assert usage(served) == {**told, "to": usage(served)["to"]}, "nothing is used at zero"
+    assert usage(served, by="flavor")["items"][0]["flavor"] == "cpu/x86"
+    assert usage(served, by="revision")["items"][0]["revision"] == 1
+    assert usage(served, by="environment")["items"][0]["environment"] == "production"
+    assert usage(served, to="2026-01-01")["items"] == []
+    for query in ({"by": "day"}, {"from": "yesterday"}, {"from": "2026-02-01", "to": "2026-01-01"}):
+        assert requests.get(served.url + "/v0/usage", params=query).status_code == 400, query
+    served.stop()
+    served.start()
+    assert usage(served)["items"] == [item]
+    words = [BUILD / "bin/tenon", "usage", "--api", served.url]
+    table = subprocess.run(words, capture_output=True, text=True, timeout=20, check=True).stdout
+    assert table.splitlines()[1].split()[:5] == ["a", "production", "3", "15", "21"]
+    shown = subprocess.run([*words, "-o", "json"], capture_output=True, timeout=20, check=True)
+    assert json.loads(shown.stdout)["items"] == [item]

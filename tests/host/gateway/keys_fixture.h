@@ -9,6 +9,7 @@
 
 #include "host/access/keys.h"
 #include "host/control/api.h"
+#include "host/control/usage_books.h"
 #include "host/store/sqlite_store.h"
 #include "tests/host/gateway/gateway_fixture.h"
 
@@ -29,11 +30,12 @@ class ServedKeys : public GatewayTest {
   ServedKeys() {
     std::filesystem::create_directories(folder_);
     store_ = *store::SqliteStore::open(folder_ / "tenon.db");
+    if (!usage_.open(*store_)) std::abort();
     keys_.emplace(*store_, access_, access::system_random(), std::chrono::system_clock::now);
     catalog_ = *control::Catalog::open(*store_, "default", {}, std::chrono::system_clock::now);
     rest_.emplace(control::Api::Parts{loops_, *catalog_, *store_, dispatcher_,
                                       [] { return std::make_shared<control::Known>(); }, machine_,
-                                      "default", *keys_, access_});
+                                      "default", *keys_, access_, usage_});
     api_ = [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
       rest_->handle(request, std::move(reply));
     };
@@ -61,6 +63,7 @@ class ServedKeys : public GatewayTest {
       std::filesystem::temp_directory_path() / ("tenon-served-keys-" + std::to_string(::getpid()));
   NoMachine machine_;
   std::unique_ptr<store::Store> store_;
+  control::UsageBooks usage_{loops_.control(), [](auto what) { what(); }};
   std::optional<access::Keys> keys_;
   std::unique_ptr<control::Catalog> catalog_;
   std::optional<control::Api> rest_;

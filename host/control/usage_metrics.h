@@ -1,0 +1,13 @@
+#pragma once
+
+#include <span>
+
+#include "host/control/usage_books.h"
+#include "host/telemetry/metrics.h"
+
+namespace tenon::control {
+
+// tenon_usage_…, by deployment, revision and flavor.
+void add_usage(std::span<const UsageBooks::Line>, telemetry::Metrics::Families&);
+
+}  // namespace tenon::control

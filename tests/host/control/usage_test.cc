@@ -1,0 +1,210 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/serialize.hpp>
+#include <deque>
+
+#include "host/control/token_budgets.h"
+#include "host/control/usage_books.h"
+#include "host/control/usage_json.h"
+#include "host/control/usage_metrics.h"
+
+namespace tenon::control {
+namespace {
+
+using metering::Spent;
+using store::Use;
+using ::testing::HasSubstr;
+
+const ResourceKey kProductionKey{Kind::kEnvironment, "w", "production", ""};
+const DeploymentKey kM{"w", "m", "production"};
+const Flavor kCpu{FlavorType::kCpu, "x86"};
+
+Policy cap(std::uint64_t total) {
+  Policy policy;
+  policy.name = "cap";
+  policy.type = PolicyType::kMaxToken;
+  policy.max_tokens = {.granularity = Granularity::kMonth, .total = total};
+  return policy;
+}
+
+metering::sys_seconds now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+// Keeps what is booked, or fails.
+class FakeStore : public store::Store {
+ public:
+  Result<void> book(std::span<const store::TokenCount> c, std::span<const Use> u,
+                    store::Time) override {
+    ++books;
+    if (full) return fail(Code::kExhausted, "the disk is full");
+    for (const auto& each : c) counts = {each};
+    uses.insert(uses.end(), u.begin(), u.end());
+    return {};
+  }
+  Result<std::vector<store::TokenCount>> token_counts() override { return counts; }
+  Result<std::vector<Use>> use(std::string_view, store::Time, store::Time) override { return uses; }
+
+  std::expected<std::vector<store::Outcome>, store::ApplyError> apply(
+      std::span<const store::Change>, const store::Author&) override {
+    return {};
+  }
+  Result<store::Page> list(Kind, const std::optional<ResourceKey>&, std::size_t) override {
+    return {};
+  }
+  Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() override { return {}; }
+  Result<std::vector<store::Revision>> revisions(const DeploymentKey&) override { return {}; }
+  Result<void> add_key(const store::ApiKey&, const store::Author&) override { return {}; }
+  Result<store::ApiKey> remove_key(std::string_view, const store::Author&) override { return {}; }
+  Result<std::vector<store::ApiKey>> keys() override { return {}; }
+  Result<bool> keys_were_created() override { return false; }
+  Result<void> mark_keys_used(std::span<const store::KeyUse>) override { return {}; }
+  Result<void> add_audit(std::span<const store::AuditEntry>) override { return {}; }
+  Result<std::vector<store::AuditEntry>> audit(std::optional<std::uint64_t>, std::size_t) override {
+    return {};
+  }
+
+  int books = 0;
+  bool full = false;
+  std::vector<store::TokenCount> counts;
+  std::vector<Use> uses;
+};
+
+class UsageBooksTest : public ::testing::Test {
+ protected:
+  UsageBooksTest() {
+    books_.emplace(loop_, run_);
+    EXPECT_TRUE(books_->open(store_));
+  }
+
+  boost::asio::io_context loop_;
+  std::deque<std::function<void()>> asked_;
+  UsageBooks::Run run_ = [this](std::function<void()> what) { asked_.push_back(std::move(what)); };
+  FakeStore store_;
+  std::optional<UsageBooks> books_;
+};
+
+TEST_F(UsageBooksTest, CountsGoOnAfterARestart) {
+  books_->pools().pool(kProductionKey, cap(100))->spend({60, 30}, now());
+  ASSERT_TRUE(books_->save());
+  books_.emplace(loop_, run_);
+  ASSERT_TRUE(books_->open(store_));
+  const auto pool = books_->pools().pool(kProductionKey, cap(100));
+  EXPECT_FALSE(pool->admit(now()));
+  pool->spend({10, 0}, now());
+  EXPECT_EQ(pool->admit(now()).value().spent, (Spent{70, 30}));
+}
+
+TEST_F(UsageBooksTest, WhatCouldNotBeWrittenIsWrittenLaterOnce) {
+  const auto replica = books_->meter().replica_started(kM, 3, kCpu, 0);
+  replica->request_finished({1, 2});
+  store_.full = true;
+  EXPECT_FALSE(books_->save());
+  const auto shown = books_->used("w", {}, store::Time::max());
+  ASSERT_TRUE(shown) << "reading goes on";
+  ASSERT_EQ(shown->size(), 1u);
+  EXPECT_EQ(shown->front().requests, 1u);
+  replica->request_finished({1, 2});
+  store_.full = false;
+  ASSERT_TRUE(books_->save());
+  ASSERT_EQ(store_.uses.size(), 1u);
+  EXPECT_EQ(store_.uses[0].requests, 2u);
+  EXPECT_EQ(store_.uses[0].output_tokens, 4u);
+  EXPECT_EQ(store_.uses[0].deployment, kM);
+  EXPECT_EQ(store_.uses[0].revision, 3u);
+  EXPECT_EQ(store_.uses[0].flavor, "cpu/x86");
+}
+
+TEST_F(UsageBooksTest, WritesEverySecondWhileAReplicaIsThereAndThenRests) {
+  EXPECT_EQ(loop_.run(), 0u) << "nothing is set";
+  auto replica = books_->meter().replica_started(kM, 1, kCpu, 0);
+  const auto second = [this] {
+    loop_.restart();
+    loop_.run();
+    while (!asked_.empty()) {
+      asked_.front()();
+      asked_.pop_front();
+    }
+    loop_.restart();
+    loop_.poll();
+  };
+  second();
+  EXPECT_EQ(store_.books, 1);
+  replica->request_finished({});
+  replica.reset();
+  second();
+  EXPECT_EQ(store_.books, 2);
+  EXPECT_TRUE(books_->meter().idle());
+  loop_.restart();
+  EXPECT_EQ(loop_.run(), 0u) << "nothing is set again";
+}
+
+TEST_F(UsageBooksTest, TotalsAreOfDeploymentsThatAreThere) {
+  const auto replica = books_->meter().replica_started(kM, 3, kCpu, 0);
+  replica->request_finished({1, 2});
+  ASSERT_TRUE(books_->save());
+  replica->request_finished({1, 2});
+  telemetry::Metrics::Families families;
+  add_usage(books_->totals(), families);
+  ASSERT_EQ(families.size(), 5u);
+  EXPECT_EQ(families[0].name, "tenon_usage_requests_total");
+  EXPECT_EQ(families[0].metric.at(0).counter.value, 2);
+  EXPECT_EQ(families[0].metric.at(0).label.back().value, "cpu/x86");
+  books_->on_event(kM, {{}, lifecycle::LifeEvent::Type::kGone, {}, 3, ""});
+  ASSERT_EQ(asked_.size(), 1u) << "not on the thread that tells";
+  asked_.front()();
+  EXPECT_TRUE(books_->totals().empty());
+}
+
+TEST(UsageJson, AddsUpByWhatIsAsked) {
+  const std::vector<Use> uses = {
+      {{}, {"w", "a", "production"}, 1, "cpu/x86", 1, 2, 3, 1'500, 5},
+      {{}, {"w", "a", "production"}, 2, "gpu/t4", 1, 2, 3, 500, 5},
+      {{}, {"w", "b", "staging"}, 1, "cpu/x86", 1, 0, 0, 0, 0},
+  };
+  const auto items = [&](UsageBy by) {
+    return boost::json::serialize(usage_json(uses, by).at("items"));
+  };
+  EXPECT_EQ(items(UsageBy::kDeployment),
+            R"([{"model":"a","environment":"production","requests":2,"inputTokens":4,)"
+            R"("outputTokens":6,"replicaSeconds":2E0,"deviceByteSeconds":10},)"
+            R"({"model":"b","environment":"staging","requests":1,"inputTokens":0,)"
+            R"("outputTokens":0,"replicaSeconds":0E0,"deviceByteSeconds":0}])");
+  EXPECT_THAT(items(UsageBy::kRevision),
+              HasSubstr(R"("environment":"production","revision":2,"requests":1)"));
+  EXPECT_THAT(items(UsageBy::kFlavor), HasSubstr(R"([{"flavor":"cpu/x86","requests":2)"));
+  EXPECT_THAT(items(UsageBy::kEnvironment), HasSubstr(R"({"environment":"staging","requests":1)"));
+  EXPECT_EQ(usage_json(uses, UsageBy::kFlavor).at("total").at("requests").as_uint64(), 3u);
+}
+
+TEST(TokenBudgets, HoldTheEnvironmentsPoliciesAndTheDeploymentsOwn) {
+  Snapshot snapshot;
+  const auto have = [&](Draft draft) {
+    auto entry = std::make_shared<Entry>();
+    entry->resource.key = draft.key;
+    entry->draft = std::move(draft);
+    snapshot.entries[entry->resource.key] = entry;
+    return entry;
+  };
+  have({{Kind::kPolicy, "w", "cap", ""}, {}, cap(100)});
+  have({kProductionKey, {}, Environment{"production", {"cap"}}});
+  DeploymentSpec spec;
+  const auto plain = have({{Kind::kDeployment, "w", "a", "production"}, {}, spec});
+  spec.policies = {"cap"};
+  const auto own = have({{Kind::kDeployment, "w", "b", "production"}, {}, spec});
+  const auto free = have({{Kind::kDeployment, "w", "c", "staging"}, {}, DeploymentSpec()});
+  metering::TokenPools pools;
+  const auto of = [&](const auto& entry) { return token_budget(snapshot, *entry, pools); };
+  EXPECT_TRUE(of(free).unlimited());
+  EXPECT_EQ(of(plain), of(plain));
+  EXPECT_NE(of(plain), of(own));
+  of(own).spend({60, 0}, now());
+  EXPECT_FALSE(of(plain).admit(now()));
+  of(plain).spend({60, 0}, now());
+  EXPECT_EQ(of(own).admit(now()).value().owner, kProductionKey) << "its own has 60 of 100";
+}
+
+}  // namespace
+}  // namespace tenon::control
