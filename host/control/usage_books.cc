@@ -8,7 +8,8 @@
 namespace tenon::control {
 namespace {
 
-constexpr std::chrono::seconds kPause{1};
+// With the write: at most a second of what was counted is lost.
+constexpr std::chrono::milliseconds kPause{900};
 
 metering::Moment moment() {
   return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};

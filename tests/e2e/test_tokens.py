@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import requests
@@ -86,14 +87,71 @@ def test_counts_survive_a_clean_stop_exactly(host):
     assert spent(spend(served, "a", 1)) == (994, 7)
 
 
-def test_a_kill_loses_at_most_a_second(host):
-    served = host(policy(1000) + ENVIRONMENT + deployment("a"))
-    for _ in range(10):
-        assert spend(served, "a", 100).status_code == 200
-    time.sleep(2)
-    served.stop(signal.SIGKILL)
+class Spender(threading.Thread):
+    """Spends seven tokens again and again, and keeps when each request was answered."""
+
+    def __init__(self, served, model):
+        super().__init__()
+        self.served, self.model = served, model
+        self.times = []
+        self.over = threading.Event()
+
+    def run(self):
+        session = requests.Session()
+        url = self.served.endpoint(self.model) + "/?input_tokens=5&output_tokens=2"
+        while not self.over.is_set():
+            try:
+                if session.post(url, data="x", timeout=20).status_code != 200:
+                    return
+            except requests.ConnectionError:
+                return
+            self.times.append(time.monotonic())
+
+
+def spending(served, seconds):
+    spenders = [Spender(served, model) for model in ("a", "b") for _ in range(2)]
+    for each in spenders:
+        each.start()
+    time.sleep(seconds)
+    return spenders
+
+
+def lowered(served, total=1):
+    """What was spent, once the policy allows less than that."""
+    served.write(policy(total) + ENVIRONMENT + deployment("a") + deployment("b"))
     served.start()
-    assert spent(spend(served, "a", 1)) == (1000, 0)
+    return spent(spend(served, "a", 0))
+
+
+def test_counts_are_exact_under_load(host):
+    served = host(policy(10**9) + ENVIRONMENT + deployment("a") + deployment("b"))
+    spenders = spending(served, 2)
+    for each in spenders:
+        each.over.set()
+        each.join()
+    count = sum(len(each.times) for each in spenders)
+    assert count > 100
+    assert usage(served)["total"]["requests"] == count
+    assert served.metric("tenon_tokens_total", direction="input") == 5 * count
+    served.stop()
+    assert lowered(served) == (5 * count, 2 * count)
+
+
+def test_a_kill_loses_at_most_the_last_second(host):
+    served = host(policy(10**9) + ENVIRONMENT + deployment("a") + deployment("b"))
+    spenders = spending(served, 3.5)
+    killed = time.monotonic()
+    served.stop(signal.SIGKILL)
+    for each in spenders:
+        each.join()
+    times = [when for each in spenders for when in each.times]
+    slack = 0.5  # the write itself, on a busy disk
+    safe = sum(when < killed - 1 - slack for when in times)
+    got_input, got_output = lowered(served)
+    assert 5 * safe <= got_input <= 5 * (len(times) + len(spenders))
+    assert 2 * safe <= got_output <= 2 * (len(times) + len(spenders))
+    metered = usage(served)["total"]["inputTokens"]
+    assert abs(metered - got_input) <= 5 * len(spenders), "all but those that ended just then"
 
 
 def usage(served, **query):
