@@ -23,7 +23,9 @@ std::string nodes_of(const devices::Cpus& cpus) {
   return to_text(nodes);
 }
 
-devices::Gpus ask(std::vector<FlavorRule> rules) {
+}  // namespace
+
+devices::Gpus ask_gpus(std::vector<FlavorRule> rules) {
   boost::asio::io_context context;
   devices::WatchOptions options;
   options.helper = program_folder() + "/tenon-devices";
@@ -40,8 +42,6 @@ devices::Gpus ask(std::vector<FlavorRule> rules) {
   watch->stop();
   return out;
 }
-
-}  // namespace
 
 std::vector<std::vector<std::string>> devices_table(const devices::Cpus& cpus,
                                                     const devices::Gpus& gpus) {
@@ -79,7 +79,7 @@ int get_devices(const Arguments& words, Streams streams) {
     rules = std::move(config->flavors);
   }
   log::configure(LogFormat::kText, LogLevel::kError);  // what is wrong stands in the table
-  const devices::Gpus gpus = ask(std::move(rules));
+  const devices::Gpus gpus = ask_gpus(std::move(rules));
   print_table(streams.out, devices_table(devices::read_cpus(), gpus));
   if (!gpus.note.empty()) streams.err << "no GPU to use: " << gpus.note << "\n";
   return kOk;

@@ -1,17 +1,22 @@
 #include <exception>
 #include <iostream>
 #include <iterator>
+#include <span>
 #include <vector>
 
 #include "host/cli/api_commands.h"
 #include "host/cli/backup.h"
 #include "host/cli/command.h"
+#include "host/cli/completion.h"
+#include "host/cli/doctor.h"
 #include "host/cli/get_devices.h"
 #include "host/cli/keys_commands.h"
 #include "host/cli/plugin_commands.h"
 #include "host/cli/serve.h"
 
 namespace {
+
+int complete(const tenon::cli::Arguments&, tenon::cli::Streams);
 
 constexpr tenon::cli::Command kCommands[] = {
     {"serve", "Starts a host and serves until SIGTERM", "CONFIG.toml",
@@ -115,16 +120,46 @@ examples:
   tenon restore /backup/store.db --data /var/lib/tenon
 )",
      tenon::cli::restore},
+    {"doctor", "Says what this machine has of what a host can use", "[--config CONFIG.toml]",
+     R"(Looks at the processor, programs, plugins, disk, addresses, what the kernel confines plugins with,
+GPUs and Docker; what is missing is told with what that costs. Changes nothing.
+
+  --config CONFIG.toml    look at what this file names
+
+Exit status: 0 a host can serve, 1 it cannot.
+
+examples:
+  tenon doctor
+  tenon doctor --config configs/quickstart.toml
+)",
+     tenon::cli::doctor},
+    {"completion", "Prints what completes these verbs in a shell", "bash",
+     R"(examples:
+  source <(tenon completion bash)
+  tenon completion bash > ~/.local/share/bash-completion/completions/tenon
+)",
+     complete},
 };
+
+std::span<const tenon::cli::Command> all_commands() {
+  static const std::vector<tenon::cli::Command> kAll = [] {
+    std::vector<tenon::cli::Command> all(std::begin(kCommands), std::end(kCommands));
+    const auto of_api = tenon::cli::api_commands();
+    all.insert(all.begin() + 1, of_api.begin(), of_api.end());
+    return all;
+  }();
+  return kAll;
+}
+
+int complete(const tenon::cli::Arguments& words, tenon::cli::Streams streams) {
+  return tenon::cli::completion(all_commands(), words, streams);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    std::vector<tenon::cli::Command> commands(std::begin(kCommands), std::end(kCommands));
-    const auto of_api = tenon::cli::api_commands();
-    commands.insert(commands.begin() + 1, of_api.begin(), of_api.end());
-    return tenon::cli::dispatch(commands, {argv + 1, argv + argc}, {std::cout, std::cerr});
+    return tenon::cli::dispatch(all_commands(), {argv + 1, argv + argc}, {std::cout, std::cerr});
   } catch (const std::exception& error) {
     std::cerr << "tenon: " << error.what() << "\n";
     return tenon::cli::kFailed;

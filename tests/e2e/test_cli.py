@@ -134,6 +134,29 @@ def test_a_deployment_lives_by_its_verbs(tenon):
     )
 
 
+def test_completion_knows_verbs_kinds_and_options(tenon):
+    script = tenon("completion", "bash")
+
+    def completed(*words):
+        line = " ".join(f"'{word}'" for word in words)
+        asked = f"COMP_WORDS=(tenon {line}); COMP_CWORD={len(words)}; _tenon; echo ${{COMPREPLY[@]}}"
+        done = subprocess.run(["bash", "-c", script + asked], capture_output=True, text=True)
+        assert done.stderr == "", done
+        return sorted(done.stdout.split())
+
+    assert completed("de") == ["deactivate", "delete", "deploy", "describe"]
+    assert completed("get", "p") == ["plugins", "policies"]
+    assert completed("keys", "") == ["create", "delete", "list"]
+    assert completed("apply", "--d") == ["--dry-run"]
+    assert completed("keys", "create", "--ro") == ["--role"]
+
+
+def test_doctor_says_that_this_host_can_serve(tenon):
+    found = tenon("doctor", "--config", tenon.host.config)
+    assert "WRONG" not in found
+    assert "Address already in use" in found
+
+
 def test_mistakes_are_told_before_anything_is_asked(tenon):
     assert "did you mean 'policies'?" in tenon("get", "polices", status=2)
     assert "which file?" in tenon("apply", status=2)
