@@ -209,6 +209,8 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
     });
     std::ranges::move(plugins.families(), std::back_inserter(families));
     control::add_usage(usage_.totals(), families);
+    control::add_budgets(
+        usage_.pools().readings(std::chrono::floor<std::chrono::seconds>(clock_.wall())), families);
   });
   set_known(loaded);
 }

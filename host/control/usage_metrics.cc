@@ -2,6 +2,8 @@
 
 #include <array>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace tenon::control {
 namespace {
@@ -36,6 +38,19 @@ prometheus::ClientMetric metric_of(const UsageBooks::Line& line, const Series& s
   return out;
 }
 
+prometheus::ClientMetric metric_of(const metering::PoolState& pool, std::string_view tokens,
+                                   std::uint64_t value) {
+  const ResourceKey& owner = pool.owner;
+  const bool own = owner.kind == Kind::kDeployment;
+  prometheus::ClientMetric out;
+  out.label = telemetry::Metrics::labels(own ? deployment_key(owner)
+                                             : DeploymentKey{owner.workspace, "", owner.name});
+  out.label.push_back({"policy", pool.policy});
+  out.label.push_back({"tokens", std::string(tokens)});
+  out.gauge.value = static_cast<double>(value);
+  return out;
+}
+
 }  // namespace
 
 void add_usage(std::span<const UsageBooks::Line> lines, telemetry::Metrics::Families& families) {
@@ -45,6 +60,31 @@ void add_usage(std::span<const UsageBooks::Line> lines, telemetry::Metrics::Fami
     for (const UsageBooks::Line& line : lines) family.metric.push_back(metric_of(line, series));
     families.push_back(std::move(family));
   }
+}
+
+void add_budgets(std::span<const metering::TokenPools::Reading> readings,
+                 telemetry::Metrics::Families& families) {
+  if (readings.empty()) return;
+  constexpr auto kGauge = prometheus::MetricType::Gauge;
+  prometheus::MetricFamily spent{"tenon_token_budget_spent_tokens",
+                                 "Tokens spent in the present window of a policy",
+                                 kGauge,
+                                 {}};
+  prometheus::MetricFamily limits{
+      "tenon_token_budget_limit_tokens", "Tokens that a policy allows in each window", kGauge, {}};
+  for (const auto& [state, allowed] : readings) {
+    using enum policy::TokenLimit;
+    const std::uint64_t input = state.spent.input, output = state.spent.output;
+    for (const auto& [limit, value] : {std::pair{kInput, input}, std::pair{kOutput, output},
+                                       std::pair{kTotal, input + output}}) {
+      const std::uint64_t most = policy::limit_of(allowed, limit);
+      if (most == 0) continue;
+      spent.metric.push_back(metric_of(state, policy::to_string(limit), value));
+      limits.metric.push_back(metric_of(state, policy::to_string(limit), most));
+    }
+  }
+  families.push_back(std::move(spent));
+  families.push_back(std::move(limits));
 }
 
 }  // namespace tenon::control

@@ -59,6 +59,7 @@ class TokenPool {
   void set_limits(const MaxTokens&);
 
   PoolState state() const;
+  MaxTokens limits() const;
 
  private:
   // What is counted, changed as one. Sums stay at their largest value once they reach it.
@@ -79,7 +80,6 @@ class TokenPool {
   static Counted counted(std::uint32_t window, const Spent&);
   static bool still_counts(const Counted&, std::uint32_t window_now);
   std::uint32_t window_now(sys_seconds) const;
-  MaxTokens limits() const;
   void note_if_spent(const Counted&);
   std::optional<OverBudget> look_closer(sys_seconds now) const;
 

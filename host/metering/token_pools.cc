@@ -41,4 +41,19 @@ std::vector<PoolState> TokenPools::take_changes(sys_seconds now) {
   return changes;
 }
 
+std::vector<TokenPools::Reading> TokenPools::readings(sys_seconds now) const {
+  std::vector<Reading> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, entry] : entries_) {
+    if (entry.pool.use_count() == 1) continue;
+    Reading reading{entry.pool->state(), entry.pool->limits()};
+    if (reading.state.window.end <= now) {
+      reading.state.window = policy::window_of(reading.limits, now);
+      reading.state.spent = {};
+    }
+    out.push_back(std::move(reading));
+  }
+  return out;
+}
+
 }  // namespace tenon::metering

@@ -28,6 +28,13 @@ class TokenPools {
   // pools that nobody uses and whose window is over.
   std::vector<PoolState> take_changes(sys_seconds now);
 
+  // What is spent in the present window of each policy that somebody carries.
+  struct Reading {
+    PoolState state;
+    MaxTokens limits;
+  };
+  std::vector<Reading> readings(sys_seconds now) const;
+
  private:
   struct Entry {
     std::shared_ptr<TokenPool> pool;
@@ -35,7 +42,7 @@ class TokenPools {
   };
   using Key = std::pair<ResourceKey, std::string>;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<Key, PoolState> restored_;  // of whom nobody has asked for yet
   std::map<Key, Entry> entries_;
 };

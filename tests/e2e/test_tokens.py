@@ -41,6 +41,8 @@ def test_a_spent_budget_refuses_until_its_window_ends(host):
     assert "policy cap of environment default/production allows 100 total" in error["message"]
     assert spent(refused) == (120, 5)
     assert 0 < int(refused.headers["retry-after"]) <= 31 * 86400
+    assert served.metric("tenon_token_budget_spent_tokens", policy="cap", tokens="total") == 125
+    assert served.metric("tenon_token_budget_limit_tokens", environment="production") == 100
     assert spend(served, "b", 1).status_code == 429, "one pool for the environment"
 
 

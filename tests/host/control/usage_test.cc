@@ -158,6 +158,26 @@ TEST_F(UsageBooksTest, TotalsAreOfDeploymentsThatAreThere) {
   EXPECT_TRUE(books_->totals().empty());
 }
 
+TEST(BudgetMetrics, TellWhatIsSpentOfEachLimit) {
+  metering::TokenPools pools;
+  Policy both = cap(100);
+  both.max_tokens.output = 40;
+  const auto pool = pools.pool(kProductionKey, both);
+  pools.pool({Kind::kDeployment, "w", "m", "staging"}, cap(5));  // nobody carries it any more
+  pool->spend({10, 20}, now());
+  telemetry::Metrics::Families families;
+  add_budgets(pools.readings(now()), families);
+  ASSERT_EQ(families.size(), 2u);
+  ASSERT_EQ(families[0].metric.size(), 2u) << "input is not limited";
+  EXPECT_EQ(families[0].metric[0].label.back().value, "output");
+  EXPECT_EQ(families[0].metric[0].gauge.value, 20);
+  EXPECT_EQ(families[0].metric[1].gauge.value, 30);
+  EXPECT_EQ(families[1].metric[0].gauge.value, 40);
+  EXPECT_EQ(families[1].metric[1].gauge.value, 100);
+  const auto later = pools.readings(now() + std::chrono::days(32));
+  EXPECT_EQ(later.at(0).state.spent, Spent{}) << "another month";
+}
+
 TEST(UsageJson, AddsUpByWhatIsAsked) {
   const std::vector<Use> uses = {
       {{}, {"w", "a", "production"}, 1, "cpu/x86", 1, 2, 3, 1'500, 5},
