@@ -26,10 +26,11 @@ namespace {
   "done, 4 the host refused, 5 the host failed.\n"
 
 constexpr std::array kCommands = {
-    Command{"get", "Shows resources and lists of a host", "KIND [NAME] [-o table|json|toml]",
+    Command{"get", "Shows resources and lists of a host", "KIND [NAME] [-o table|json|toml|yaml]",
             TENON_HOST_OPTIONS
             R"(  -e, --environment E    of a deployment; only its deployments, in a list
-  -o, --output FORM      table (default), json, or toml: manifests that `tenon apply` takes
+  -o, --output FORM      table (default), json, yaml (a document for each), or toml:
+                         manifests that `tenon apply` takes
   --watch                shows it again every two seconds
 
 Kinds: models (deployments), environments, policies, locations, workspaces, keys, plugins, audit,
@@ -205,7 +206,7 @@ examples:
   --from TIME            2026-11-24, or 2026-11-24T16:00:00Z at the full hour before; default:
                          the month's begin
   --to TIME              likewise, at the full hour after; default: now
-  -o, --output FORM      table (default), json or toml
+  -o, --output FORM      table (default), json, toml or yaml
 
 Times are in UTC. What is at zero replicas uses nothing.
 )" TENON_STATUSES

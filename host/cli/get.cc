@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "host/cli/output.h"
+#include "host/cli/yaml_writer.h"
 #include "host/domain/environment.h"
 
 namespace tenon::cli {
@@ -67,6 +68,10 @@ void print(const Wanted& wanted, const json::array& items, std::ostream& out) {
   if (wanted.form == Form::kJson) {
     out << pretty_json(one ? items.front()
                            : json::value(json::object{{"items", items}, {"next", nullptr}}));
+  } else if (wanted.form == Form::kYaml) {
+    for (const json::value& item : items) {
+      out << (items.size() > 1 ? "---\n" : "") << to_yaml(item);
+    }
   } else if (wanted.form == Form::kToml) {
     bool first = true;
     for (const json::value& item : items) {

@@ -81,6 +81,7 @@ class Exchange {
   Exchange(Stream& stream, const HttpAsk& ask, const TakePiece& take)
       : stream_(stream), ask_(ask), take_(take) {
     parser_.body_limit(boost::none);
+    parser_.skip(ask.method == "HEAD");
   }
 
   asio::awaitable<HttpReply> run(http::request<http::string_body> request) {

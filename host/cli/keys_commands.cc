@@ -126,7 +126,7 @@ int keys_list(const Arguments& words, Streams streams) {
   const auto all = (*desk)->list();
   if (!all) return tell_fault(kVerb, all.error(), streams);
   if (*form != Form::kTable) {
-    streams.out << (*form == Form::kJson ? pretty_json(*all) : as_toml(*all));
+    streams.out << in_form(*form, *all);
     return kOk;
   }
   std::vector<std::vector<std::string>> rows = {

@@ -63,9 +63,9 @@ examples:
 )",
      tenon::cli::keys_create},
     {"keys list", "Shows the API keys, without what they are",
-     "[-w W] [-o table|json|toml] [WHERE]",
+     "[-w W] [-o table|json|toml|yaml] [WHERE]",
      R"(  -w, --workspace W    those of one workspace; default: all that the key manages
-  -o, --output FORM    table (default), json or toml
+  -o, --output FORM    table (default), json, toml or yaml
   --api, --api-key, --key-file, --config, --data   as for `tenon keys create`
 
 examples:

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "host/cli/terminal.h"
+#include "host/cli/yaml_writer.h"
 #include "host/config/toml_writer.h"
 #include "host/domain/json_text.h"
 #include "host/domain/nearest.h"
@@ -80,8 +81,9 @@ Result<Form> output_form(const variables_map& options) {
   if (word == "table") return Form::kTable;
   if (word == "json") return Form::kJson;
   if (word == "toml") return Form::kToml;
+  if (word == "yaml") return Form::kYaml;
   return fail(Code::kInvalid,
-              fmt::format("--output must be table, json or toml, found '{}'", word));
+              fmt::format("--output must be table, json, toml or yaml, found '{}'", word));
 }
 
 std::string pretty_json(const json::value& value) {
@@ -103,6 +105,11 @@ std::string as_manifest(const json::value& resource, std::string_view otherwise)
 
 std::string as_toml(const json::value& object) {
   return object.is_object() ? config::to_toml(object.get_object()) : pretty_json(object);
+}
+
+std::string in_form(Form form, const json::value& value) {
+  if (form == Form::kToml) return as_toml(value);
+  return form == Form::kYaml ? to_yaml(value) : pretty_json(value);
 }
 
 const json::value* json_at(const json::value& value, std::string_view pointer) {

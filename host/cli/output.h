@@ -11,7 +11,7 @@
 namespace tenon::cli {
 
 // How an answer is printed.
-enum class Form : std::uint8_t { kTable, kJson, kToml };
+enum class Form : std::uint8_t { kTable, kJson, kToml, kYaml };
 
 void add_output_option(options_description&);  // -o, --output
 Result<Form> output_form(const variables_map&);
@@ -26,6 +26,9 @@ std::string as_manifest(const boost::json::value& resource, std::string_view oth
 
 // An object with all that it holds.
 std::string as_toml(const boost::json::value& object);
+
+// A whole answer in a form that is no table.
+std::string in_form(Form, const boost::json::value&);
 
 // Where it is, as "/spec/scale"; null when it is not.
 const boost::json::value* json_at(const boost::json::value&, std::string_view pointer);

@@ -103,12 +103,10 @@ int usage(const Arguments& words, Streams streams) {
     return tell_error(
         kVerb, {Code::kUnavailable, "the answer tells no usage: is this a Tenon host?"}, streams);
   }
-  if (*form == Form::kJson) {
-    streams.out << pretty_json(answer);
-  } else if (*form == Form::kToml) {
-    streams.out << as_toml(answer);
-  } else {
+  if (*form == Form::kTable) {
     print_table(streams.out, usage_rows(answer));
+  } else {
+    streams.out << in_form(*form, answer);
   }
   return kOk;
 }

@@ -5,6 +5,7 @@
 
 #include <boost/json/parse.hpp>
 
+#include "host/cli/yaml_writer.h"
 #include "tests/host/cli/one_answer.h"
 
 namespace tenon::cli {
@@ -77,6 +78,17 @@ TEST(Get, PrintsATableOrTheResources) {
   EXPECT_THAT(host.requests[1], HasSubstr("GET /v0/models?limit=1000&environment=production "));
   EXPECT_THAT(host.requests[3], HasSubstr("GET /v0/models/minilm?environment=production "));
   EXPECT_THAT(host.requests[3], HasSubstr("x-tenon-workspace: team\r\n"));
+}
+
+TEST(Get, PrintsYaml) {
+  EXPECT_EQ(
+      to_yaml(boost::json::parse(
+          R"({"a":{"maxReplicas":2,"no":true},"b":["x: y",{"c":null,"d":[]},[1,2]],"e-f":{}})")),
+      "a:\n  maxReplicas: 2\n  \"no\": true\nb:\n  - \"x: y\"\n  - c: null\n    d: []\n"
+      "  - - 1\n    - 2\n\"e-f\": {}\n");
+  Answers host({page(std::string(kModel) + "," + kModel)});
+  const Ran ran = run(get, {"models", "--api", host.url(), "-o", "yaml"});
+  EXPECT_THAT(ran.out, HasSubstr("---\nkind: \"deployment\"\nmetadata:\n  workspace: "));
 }
 
 TEST(Get, AsksForEveryPage) {

@@ -37,6 +37,16 @@ TEST(Run, PrintsTheAnswerAsItIs) {
   EXPECT_THAT(host.requests[1], HasSubstr("x-a: b\r\n"));
 }
 
+TEST(Run, AnAnswerMayEndWithItsConnectionOrHaveNoBody) {
+  Answers host({"HTTP/1.1 200 OK\r\n\r\nall of it", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\ncut"});
+  EXPECT_EQ(run(run_model, {"m", "--api", host.url()}).out, "all of it");
+  EXPECT_EQ(run(run_model, {"m", "-X", "HEAD", "--api", host.url()}).status, kOk);
+  const Ran cut = run(run_model, {"m", "--api", host.url()});
+  EXPECT_EQ(cut.status, kFailed);
+  EXPECT_EQ(cut.out, "cut");
+}
+
 TEST(Run, TheStatusSaysWhoseFaultItIs) {
   Answers host(
       {"HTTP/1.1 503 No\r\nretry-after: 3\r\ncontent-length: 38\r\n\r\n"
