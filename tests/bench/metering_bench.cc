@@ -45,7 +45,7 @@ void BM_TwoPools(benchmark::State& state) {
 BENCHMARK(BM_TwoPools)->Threads(1)->Threads(2)->UseRealTime();
 
 void BM_NoPool(benchmark::State& state) {
-  static const TokenBudget kBudget({});
+  static const TokenBudget kBudget;
   run(state, kBudget);
 }
 BENCHMARK(BM_NoPool);
