@@ -144,8 +144,9 @@ std::optional<Wish> Api::wish(Call& call, Kind kind, const std::string& name,
     if (const json::value* metadata = spec.if_contains("metadata")) {
       const json::object* fields = metadata->if_object();
       const json::value* version = fields ? fields->if_contains("version") : nullptr;
-      if (version && version->is_int64() && version->get_int64() >= 0) {
-        wish.version = static_cast<std::uint64_t>(version->get_int64());
+      const auto number = version ? whole_number(*version) : std::nullopt;
+      if (number && *number >= 0) {
+        wish.version = static_cast<std::uint64_t>(*number);
       } else if (version || !fields) {
         call.refuse(api::kBadRequest, "metadata.version: expected an integer of at least 0");
         return std::nullopt;
@@ -162,7 +163,7 @@ std::optional<Wish> Api::wish(Call& call, Kind kind, const std::string& name,
     const json::value* said = spec.if_contains(key);
     if (!said && !value.empty()) spec[key] = value;
     if (!said || value.empty() || (said->is_string() && said->get_string() == value)) return true;
-    call.refuse(api::kBadRequest,
+    call.refuse(api::kUnprocessable,
                 fmt::format("{}: the path names '{}', expected the same here", key, value));
     return false;
   };
@@ -173,9 +174,10 @@ std::optional<Wish> Api::wish(Call& call, Kind kind, const std::string& name,
   if (!draft) return std::nullopt;
   // Whether the caller may was asked for that workspace only.
   if (const std::string& said = draft->key.workspace; !said.empty() && said != call.workspace) {
-    call.refuse(api::kBadRequest, fmt::format("workspace: the request is for '{}', expected the "
-                                              "same here; header x-tenon-workspace names another",
-                                              call.workspace));
+    call.refuse(api::kUnprocessable,
+                fmt::format("workspace: the request is for '{}', expected the "
+                            "same here; header x-tenon-workspace names another",
+                            call.workspace));
     return std::nullopt;
   }
   wish.draft = *std::move(draft);
@@ -246,7 +248,8 @@ void Api::change(Call& call, std::vector<Wish> wishes, unsigned status_if_create
   } else {
     body = planned_json(first);
   }
-  call.answer(std::move(body), first.done == store::Done::kCreated ? status_if_created : 200);
+  const bool created = first.done == store::Done::kCreated && !call.flag("dryRun");
+  call.answer(std::move(body), created ? status_if_created : 200);
 }
 
 }  // namespace tenon::control

@@ -45,6 +45,12 @@ std::optional<boost::json::object> read_form(std::string_view text) {
 
 }  // namespace
 
+std::optional<std::int64_t> whole_number(const boost::json::value& value) {
+  boost::system::error_code error;
+  const auto number = value.is_number() ? value.to_number<std::int64_t>(error) : 0;
+  return value.is_number() && !error ? std::optional(number) : std::nullopt;
+}
+
 bool Call::read_query() {
   const auto parsed = boost::urls::parse_query(request_.query);
   if (!parsed) {

@@ -28,6 +28,9 @@ struct Param {
 
 class Call;
 
+// JSON has one kind of number: 2.0 is 2.
+std::optional<std::int64_t> whole_number(const boost::json::value&);
+
 // One operation of the API: what is routed, what is checked, and what the OpenAPI document tells.
 struct Route {
   std::string_view method;

@@ -84,6 +84,12 @@ std::string field(const json::object& body, std::string_view name) {
 
 // Fields that are not known are passed over, as OAuth 2 wants it.
 void give_token(Api& api, Call& call) {
+  for (const std::string_view name : {"client_id", "client_secret"}) {
+    const json::value* found = call.body().if_contains(name);
+    if (found && !found->is_string()) {
+      return call.refuse(api::kBadRequest, fmt::format("{}: expected a string", name));
+    }
+  }
   if (field(call.body(), "grant_type") != "client_credentials") {
     return call.refuse(api::kBadRequest,
                        "expected grant_type=client_credentials, as a form or as JSON, with a key's "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <cctype>
+#include <limits>
 #include <string>
 
 #include "host/control/schemas.h"
@@ -12,9 +13,30 @@ namespace {
 
 namespace json = boost::json;
 
-json::object content(std::string_view schema) {
-  return {{"application/json",
-           {{"schema", {{"$ref", "#/components/schemas/" + std::string(schema)}}}}}};
+json::object reference(std::string_view schema) {
+  return {{"$ref", "#/components/schemas/" + std::string(schema)}};
+}
+
+json::object content(json::object schema) {
+  return {{"application/json", {{"schema", std::move(schema)}}}};
+}
+
+bool takes(const Route& route, std::string_view param) {
+  return std::ranges::find(route.query, param, &Param::name) != route.query.end();
+}
+
+json::object answer(const Route& route) {
+  json::object out = content(reference(route.answer));
+  if (takes(route, "watch")) {
+    out["text/event-stream"] = {{"schema", reference("WatchEvent")}};
+  }
+  return {{"description", "done"}, {"content", std::move(out)}};
+}
+
+// Of a change that was only tried, or that found its resource there.
+json::object answer_to_change(const Route& route) {
+  return {{"description", "done, or with dryRun what would be"},
+          {"content", content({{"anyOf", {reference(route.answer), reference("Change")}}})}};
 }
 
 std::string_view type_of(Param::Type type) {
@@ -40,7 +62,10 @@ json::array parameters(const Route& route) {
   }
   for (const Param& param : route.query) {
     json::object schema{{"type", type_of(param.type)}};
-    if (param.type == Param::Type::kInteger) schema["minimum"] = 0;
+    if (param.type == Param::Type::kInteger) {
+      schema["minimum"] = 0;
+      schema["maximum"] = std::numeric_limits<std::int64_t>::max();
+    }
     out.push_back(json::object{{"name", param.name},
                                {"in", "query"},
                                {"required", param.required},
@@ -55,15 +80,16 @@ json::object operation(const Route& route) {
   out["x-tenon-act"] = access::to_string(route.act);
   if (auto all = parameters(route); !all.empty()) out["parameters"] = std::move(all);
   if (!route.body.empty()) {
-    json::object body = content(route.body);
+    json::object body = content(reference(route.body));
     if (route.takes_form) body["application/x-www-form-urlencoded"] = body["application/json"];
     out["requestBody"] = {{"required", true}, {"content", std::move(body)}};
   }
   json::object responses{
-      {std::to_string(route.status), {{"description", "done"}, {"content", content(route.answer)}}},
-      {"default", {{"description", "why not"}, {"content", content("Error")}}}};
-  if (route.status == 200 && route.method == "PUT") {
-    responses["201"] = {{"description", "created"}, {"content", content(route.answer)}};
+      {std::to_string(route.status), answer(route)},
+      {"default", {{"description", "why not"}, {"content", content(reference("Error"))}}}};
+  if (takes(route, "dryRun") && route.answer != "Results") {
+    responses["200"] = answer_to_change(route);
+    if (route.method == "PUT") responses["201"] = answer(route);
   }
   out["responses"] = std::move(responses);
   return out;

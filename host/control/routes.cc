@@ -195,7 +195,8 @@ void release(Api& api, Call& call) {
 void rollback(Api& api, Call& call) {
   if (!knows_only(call, {"revision"})) return;
   const json::value* wanted = call.body().if_contains("revision");
-  if (!wanted || !wanted->is_int64() || wanted->get_int64() < 1) {
+  const auto number = wanted ? whole_number(*wanted) : std::nullopt;
+  if (!number || *number < 1) {
     return call.refuse(api::kBadRequest, "revision: expected a revision's number");
   }
   const ResourceKey key = key_of<Kind::kDeployment>(call);
@@ -203,12 +204,12 @@ void rollback(Api& api, Call& call) {
   if (!draft) return;
   const auto kept = api.parts().store.revisions(deployment_key(key));
   if (!kept) return call.refuse(kept.error());
-  const auto number = static_cast<std::uint64_t>(wanted->get_int64());
-  const auto revision = std::ranges::find(*kept, number, &store::Revision::number);
+  const auto revision =
+      std::ranges::find(*kept, static_cast<std::uint64_t>(*number), &store::Revision::number);
   if (revision == kept->end()) {
     return call.refuse(api::kResourceNotFound,
                        fmt::format("{} has no revision {}; it keeps {} to {}", to_string(key),
-                                   number, kept->back().number, kept->front().number));
+                                   *number, kept->back().number, kept->front().number));
   }
   const auto before = draft_of(key, *revision);
   if (!before) return call.refuse(before.error());
@@ -323,9 +324,10 @@ const Param kVersion{"version", Type::kInteger, "the version that it must have n
 
 template <Kind kind>
 void add_resource(std::vector<Route>& out, std::string_view path, std::string_view one_path,
-                  std::array<std::string_view, 5> ids, std::string_view schema,
-                  std::string_view list_schema, Act reads, Act writes) {
+                  std::array<std::string_view, 5> ids, std::array<std::string_view, 3> schemas,
+                  Act reads, Act writes) {
   constexpr bool kHasEnvironment = kind == Kind::kDeployment;
+  const auto [schema, wish, list_schema] = schemas;
   const auto with = [](std::vector<Param> params, const Param& environment) {
     if (kHasEnvironment) params.push_back(environment);
     return params;
@@ -339,14 +341,14 @@ void add_resource(std::vector<Route>& out, std::string_view path, std::string_vi
                  "Creates one that is not there yet",
                  writes,
                  {kDryRun, kForce},
-                 schema,
+                 wish,
                  schema,
                  201,
                  post<kind>});
   out.push_back({"GET", one_path, ids[2], "Shows one", reads, with({}, kEnvironmentParam), "",
                  schema, 200, get<kind>});
   out.push_back({"PUT", one_path, ids[3], "Creates or updates one", writes,
-                 with({kDryRun, kForce}, kEnvironmentParam), schema, schema, 200, put<kind>});
+                 with({kDryRun, kForce}, kEnvironmentParam), wish, schema, 200, put<kind>});
   out.push_back({"DELETE", one_path, ids[4], "Removes one", writes,
                  with({kDryRun, kForce, kVersion}, kEnvironmentNeeded), "", "Change", 200,
                  remove<kind>});
@@ -356,8 +358,8 @@ std::vector<Route> make_routes() {
   std::vector<Route> out;
   add_resource<Kind::kDeployment>(
       out, "/v0/models", "/v0/models/{model}",
-      {"listModels", "createModel", "getModel", "putModel", "deleteModel"}, "Deployment",
-      "DeploymentList", Act::kRead, Act::kWriteModels);
+      {"listModels", "createModel", "getModel", "putModel", "deleteModel"},
+      {"Deployment", "DeploymentWish", "DeploymentList"}, Act::kRead, Act::kWriteModels);
   const auto of_model = [&](std::string_view path, std::string_view id, std::string_view help,
                             std::string_view body, auto handle) {
     out.push_back({"POST",
@@ -400,20 +402,20 @@ std::vector<Route> make_routes() {
   add_resource<Kind::kEnvironment>(out, "/v0/environments", "/v0/environments/{environment}",
                                    {"listEnvironments", "createEnvironment", "getEnvironment",
                                     "putEnvironment", "deleteEnvironment"},
-                                   "Environment", "EnvironmentList", Act::kRead,
-                                   Act::kWritePolicies);
+                                   {"Environment", "EnvironmentWish", "EnvironmentList"},
+                                   Act::kRead, Act::kWritePolicies);
   add_resource<Kind::kPolicy>(
       out, "/v0/policies", "/v0/policies/{policy}",
-      {"listPolicies", "createPolicy", "getPolicy", "putPolicy", "deletePolicy"}, "Policy",
-      "PolicyList", Act::kRead, Act::kWritePolicies);
+      {"listPolicies", "createPolicy", "getPolicy", "putPolicy", "deletePolicy"},
+      {"Policy", "PolicyWish", "PolicyList"}, Act::kRead, Act::kWritePolicies);
   add_resource<Kind::kLocation>(
       out, "/v0/locations", "/v0/locations/{location}",
       {"listLocations", "createLocation", "getLocation", "putLocation", "deleteLocation"},
-      "Location", "LocationList", Act::kRead, Act::kHost);
+      {"Location", "LocationWish", "LocationList"}, Act::kRead, Act::kHost);
   add_resource<Kind::kWorkspace>(
       out, "/v0/workspaces", "/v0/workspaces/{workspace}",
       {"listWorkspaces", "createWorkspace", "getWorkspace", "putWorkspace", "deleteWorkspace"},
-      "Workspace", "WorkspaceList", Act::kHost, Act::kHost);
+      {"Workspace", "WorkspaceWish", "WorkspaceList"}, Act::kHost, Act::kHost);
   out.push_back({"POST",
                  "/v0/apply",
                  "apply",

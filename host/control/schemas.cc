@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
+// Names are not required: where a path says them, they can be left out.
 constexpr std::string_view kParts = R"json({
   "Name": {"type": "string", "minLength": 1, "maxLength": 63,
            "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},
@@ -27,27 +29,34 @@ constexpr std::string_view kParts = R"json({
       "revision": {"type": "integer"}, "message": {"type": "string"}
     }
   },
+  "WatchEvent": {
+    "type": "object", "required": ["event", "data"],
+    "properties": {
+      "event": {"enum": ["added", "synced", "changed", "removed"]},
+      "data": {"type": "string", "contentMediaType": "application/json",
+               "description": "the resource; {} with synced"}
+    }
+  },
   "Metadata": {
     "type": "object",
     "properties": {
       "workspace": {"type": "string"}, "name": {"type": "string"},
       "environment": {"type": "string"},
-      "version": {"type": "integer", "minimum": 0,
-                  "description": "given with a change, it must still be the resource's"},
+      "version": {"type": "integer", "description": "sent with a change, it must still be this"},
       "revision": {"type": "integer"}, "managedBy": {"type": "string"},
       "createdAt": {"type": "string"}, "createdBy": {"type": "string"},
       "updatedAt": {"type": "string"}, "updatedBy": {"type": "string"}
     }
   },
   "WorkspaceSpec": {
-    "type": "object", "additionalProperties": false, "required": ["name"],
+    "type": "object", "additionalProperties": false,
     "properties": {
       "name": {"$ref": "#/components/schemas/Name"},
       "displayName": {"type": "string"}, "labels": {"$ref": "#/components/schemas/Labels"}
     }
   },
   "LocationSpec": {
-    "type": "object", "additionalProperties": false, "required": ["name", "country", "continent"],
+    "type": "object", "additionalProperties": false, "required": ["country", "continent"],
     "properties": {
       "name": {"$ref": "#/components/schemas/Code"},
       "country": {"$ref": "#/components/schemas/Code"},
@@ -56,7 +65,7 @@ constexpr std::string_view kParts = R"json({
     }
   },
   "EnvironmentSpec": {
-    "type": "object", "additionalProperties": false, "required": ["name"],
+    "type": "object", "additionalProperties": false,
     "properties": {
       "name": {"$ref": "#/components/schemas/Name"},
       "workspace": {"$ref": "#/components/schemas/Name"},
@@ -74,7 +83,7 @@ constexpr std::string_view kParts = R"json({
     }
   },
   "PolicySpec": {
-    "type": "object", "additionalProperties": false, "required": ["name", "type"],
+    "type": "object", "additionalProperties": false, "required": ["type"],
     "properties": {
       "name": {"$ref": "#/components/schemas/Name"},
       "workspace": {"$ref": "#/components/schemas/Name"},
@@ -89,7 +98,7 @@ constexpr std::string_view kParts = R"json({
     }
   },
   "DeploymentSpec": {
-    "type": "object", "additionalProperties": false, "required": ["model", "runtime", "origin"],
+    "type": "object", "additionalProperties": false, "required": ["runtime", "origin"],
     "properties": {
       "model": {"$ref": "#/components/schemas/Name"},
       "workspace": {"$ref": "#/components/schemas/Name"},
@@ -130,7 +139,7 @@ constexpr std::string_view kParts = R"json({
   },
   "Rollback": {
     "type": "object", "additionalProperties": false, "required": ["revision"],
-    "properties": {"revision": {"type": "integer", "minimum": 1}}
+    "properties": {"revision": {"type": "integer", "minimum": 1, "maximum": 9223372036854775807}}
   },
   "Release": {
     "type": "object", "additionalProperties": false, "required": ["from", "to"],
@@ -149,7 +158,8 @@ constexpr std::string_view kParts = R"json({
     "type": "object", "additionalProperties": false, "required": ["role"],
     "properties": {
       "role": {"$ref": "#/components/schemas/Role"},
-      "workspace": {"type": "string", "description": "the only one; absent or \"\": all of them"},
+      "workspace": {"type": "string", "maxLength": 63, "pattern": "^$|^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+                    "description": "the only one; absent or \"\": all of them"},
       "name": {"type": "string", "maxLength": 100},
       "expiresIn": {"type": "string", "pattern": "^[0-9.]+(ms|s|m|h|d)$", "examples": ["90d"]}
     }
@@ -226,7 +236,6 @@ json::object list_of(json::object items) {
             {"next", {{"type", json::array{"string", "null"}}}}}}};
 }
 
-// A resource is sent as its spec alone or as it was read; what is read only is passed over then.
 json::object resource(std::string_view kind) {
   return {{"type", "object"},
           {"required", json::array{"spec"}},
@@ -238,6 +247,21 @@ json::object resource(std::string_view kind) {
             {"events", {{"type", "array"}, {"items", reference("Event")}}}}}};
 }
 
+// A resource is sent as its spec alone, with the version that it must have, or as it was read: what
+// is read only is passed over then.
+json::object wished(std::string_view kind) {
+  const json::object version{
+      {"type", "integer"}, {"minimum", 0}, {"maximum", std::numeric_limits<std::int64_t>::max()}};
+  const json::object spec = reference(std::string(kind) + "Spec");
+  const json::object whole{
+      {"type", "object"},
+      {"required", json::array{"spec"}},
+      {"properties",
+       {{"metadata", {{"type", "object"}, {"properties", {{"version", version}}}}},
+        {"spec", spec}}}};
+  return {{"anyOf", {whole, spec}}};
+}
+
 }  // namespace
 
 json::object schemas() {
@@ -245,6 +269,7 @@ json::object schemas() {
   for (const auto* name : {"Workspace", "Location", "Environment", "Policy", "Deployment"}) {
     const std::string kind = name;
     out[kind] = resource(kind);
+    out[kind + "Wish"] = wished(kind);
     out[kind + "List"] = list_of(reference(kind));
   }
   out["KeyList"] = list_of(reference("Key"));
