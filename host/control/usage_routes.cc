@@ -23,7 +23,7 @@ std::optional<Time> moment(Call& call, std::string_view param, Time otherwise) {
   if (!text) return otherwise;
   const auto time = parse_utc(*text);
   if (!time)
-    call.refuse(api::kBadRequest, fmt::format("query: '{}': {}", param, time.error().message));
+    call.refuse(api::kUnprocessable, fmt::format("query: '{}': {}", param, time.error().message));
   return time ? std::optional(*time) : std::nullopt;
 }
 
@@ -31,7 +31,7 @@ void usage(Api& api, Call& call) {
   const std::string word = call.text("by").value_or("deployment");
   const auto by = usage_by(word);
   if (!by) {
-    return call.refuse(api::kBadRequest,
+    return call.refuse(api::kUnprocessable,
                        fmt::format("query: 'by' must be {}, found '{}'", kUsageBy, word));
   }
   const Time now = std::chrono::system_clock::now();
@@ -41,7 +41,7 @@ void usage(Api& api, Call& call) {
   if (!from) return;
   // What is kept is kept by the hour.
   const Time begin = std::chrono::floor<hours>(*from), end = std::chrono::ceil<hours>(*to);
-  if (begin >= end) return call.refuse(api::kBadRequest, "query: 'from' must lie before 'to'");
+  if (begin >= end) return call.refuse(api::kUnprocessable, "query: 'from' must lie before 'to'");
   const auto uses = api.parts().usage.used(call.workspace, begin, end);
   if (!uses) return call.refuse(uses.error());
   boost::json::object answer{{"workspace", call.workspace},
