@@ -75,9 +75,12 @@ void HostReplica::run(std::shared_ptr<HostReplica> self) {
 }
 
 void HostReplica::end() {
+  if (std::exchange(finished_, true)) return;
+  timer_.cancel();
+  accepting_.store(false, std::memory_order_release);
   state_->cancel_load.store(1);
   tell_unload();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 Result<void> HostReplica::load() {
@@ -146,7 +149,8 @@ void HostReplica::unload() {
 }
 
 void HostReplica::on_loaded() {
-  if (stopping_) return tell_unload();
+  if (stopping_) tell_unload();
+  if (stopping_ || faulty_ || finished_) return;
   ready_ = true;
   accepting_.store(true, std::memory_order_release);
   observer_.on_ready(times_);
@@ -339,7 +343,7 @@ void HostReplica::give_up(const std::string& why) {
 }
 
 void HostReplica::finish() {
-  finished_ = true;
+  if (std::exchange(finished_, true)) return;
   thread_.join();
   timer_.cancel();
   accepting_.store(false, std::memory_order_release);

@@ -117,7 +117,7 @@ Launcher::Launcher(EventLoops& loops, LauncherOptions options)
 Launcher::~Launcher() {
   core_->timer.cancel();
   core_->templates->clear();
-  for (const auto& replica : core_->inside) replica->end();
+  for (const auto& replica : std::exchange(core_->inside, {})) replica->end();
 }
 
 std::shared_ptr<Replica> Launcher::launch(const ReplicaSpec& spec, ReplicaObserver& observer) {

@@ -173,6 +173,27 @@ TEST_F(FaultsTest, APinnedPluginThatIsReplacedWhileTheHostRunsIsRefused) {
   }
 }
 
+TEST_F(FaultsTest, AFaultWhileItLoadsInTheHostNeverMakesAReadyReplica) {
+  ReplicaSpec inside = sinner("fault_in_load");
+  inside.isolation = Isolation::kHost;
+  Observer observer;
+  launch(inside, observer);
+  const Gone gone = observer.gone.get();
+  EXPECT_EQ(gone.kind, Gone::Kind::kDied);
+  EXPECT_NE(gone.error.message.find("faulty"), std::string::npos) << gone.error.message;
+  EXPECT_FALSE(observer.ready.is_set());
+}
+
+TEST_F(FaultsTest, ALauncherThatGoesEndsPluginsInTheHostAndTellsNobody) {
+  ReplicaSpec inside = spec("echo");
+  inside.isolation = Isolation::kHost;
+  Observer observer;
+  auto replica = ready(inside, observer);
+  on_control([this] { launcher_.reset(); });
+  on_control([] {});  // what the plugin's thread said last has been heard
+  EXPECT_FALSE(observer.gone.is_set());
+}
+
 TEST_F(FaultsTest, AKilledWorkerEndsItsRequestsOnce) {
   Observer observer;
   auto replica = ready(spec("echo"), observer);

@@ -147,6 +147,12 @@ tenon_code prepare(tenon_runtime* runtime, const tenon_model_source* source, ten
   return TENON_OK;
 }
 
+void say_broken(tenon_instance& self) {
+  tenon_error error{};
+  failed(&error, "the instance says itself that it is broken");
+  self.host().fault(self.host().host, &self, &error);
+}
+
 tenon_code load(tenon_runtime* runtime, tenon_prepared* prepared, const tenon_lease*,
                 const uint32_t*, tenon_instance** out, tenon_error* error) noexcept {
   const auto& sin = prepared->sin;
@@ -160,6 +166,7 @@ tenon_code load(tenon_runtime* runtime, tenon_prepared* prepared, const tenon_le
     return TENON_OK;
   }
   *out = new tenon_instance{.runtime = runtime, .sin = sin, .mutex = {}, .threads = {}};
+  if (sin == "fault_in_load") say_broken(**out);
   return TENON_OK;
 }
 
@@ -219,9 +226,7 @@ bool handle(tenon_instance& self, const tenon_request& request) {
     lie_in_the_rings();
     self.send(id, 200, body, true);
   } else if (sin == "fault") {
-    tenon_error error{};
-    failed(&error, "the instance says itself that it is broken");
-    self.host().fault(self.host().host, &self, &error);
+    say_broken(self);
   } else {
     self.send(id, 200, body, true);
   }
