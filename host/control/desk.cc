@@ -94,9 +94,9 @@ class Desk::Visit final : public lifecycle::Flight,
     });
   }
 
-  void begin(std::string_view content_type) override {
-    later([type = std::string(content_type)](Visit& self) {
-      self.say(200, {{"content-type", type}, {"cache-control", "no-store"}}, {}, false);
+  void begin(std::string_view content_type, std::string first) override {
+    later([type = std::string(content_type), first = std::move(first)](Visit& self) {
+      self.say(200, {{"content-type", type}, {"cache-control", "no-store"}}, first, false);
     });
   }
 

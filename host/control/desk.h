@@ -33,7 +33,8 @@ class Reply {
   virtual void whole(unsigned status, std::string_view content_type, std::string body,
                      std::vector<std::pair<std::string, std::string>> headers = {}) = 0;
   virtual void refuse(lifecycle::Refusal) = 0;
-  virtual void begin(std::string_view content_type) = 0;
+  // `first` is what was asked for, however much of it there is.
+  virtual void begin(std::string_view content_type, std::string first) = 0;
   // False: the client is gone, or takes so little that the stream was ended.
   virtual bool chunk(std::string) = 0;
   virtual void end() = 0;

@@ -33,39 +33,38 @@ std::pair<Entries::const_iterator, Entries::const_iterator> range(const Snapshot
 
 }  // namespace
 
-bool Watches::tell(const Watch& watch, std::string_view event, const Entry& entry) const {
-  if (!matches(watch.filter, entry.resource.key)) return true;
-  return watch.reply->chunk(
-      fmt::format("event: {}\ndata: {}\n\n", event, boost::json::serialize(describe_(entry))));
+std::string Watches::event(const Filter& filter, std::string_view name, const Entry& entry) const {
+  if (!matches(filter, entry.resource.key)) return {};
+  return fmt::format("event: {}\ndata: {}\n\n", name, boost::json::serialize(describe_(entry)));
 }
 
-// Walks what was seen and what is there side by side, both in the order of their keys.
-bool Watches::tell_changes(Watch& watch, const std::shared_ptr<const Snapshot>& snapshot) const {
+// Walks both side by side, in the order of their keys.
+std::string Watches::changes(const Watch& watch, const Snapshot& snapshot) const {
   auto [old, old_end] = range(*watch.seen, watch.filter);
-  auto [now, now_end] = range(*snapshot, watch.filter);
-  bool there = true;
-  while (there && (old != old_end || now != now_end)) {
+  auto [now, now_end] = range(snapshot, watch.filter);
+  std::string out;
+  while (old != old_end || now != now_end) {
     if (now == now_end || (old != old_end && old->first < now->first)) {
-      there = tell(watch, "removed", *(old++)->second);
+      out += event(watch.filter, "removed", *(old++)->second);
     } else if (old == old_end || now->first < old->first) {
-      there = tell(watch, "added", *(now++)->second);
+      out += event(watch.filter, "added", *(now++)->second);
     } else {
-      if (old->second != now->second) there = tell(watch, "changed", *now->second);
+      if (old->second != now->second) out += event(watch.filter, "changed", *now->second);
       ++old;
       ++now;
     }
   }
-  watch.seen = snapshot;
-  return there;
+  return out;
 }
 
 void Watches::add(Filter filter, std::shared_ptr<Reply> reply,
                   std::shared_ptr<const Snapshot> snapshot) {
   const std::lock_guard lock(mutex_);
-  reply->begin("text/event-stream");
-  if (closed_) return reply->end();
   Watch watch{std::move(filter), std::move(reply), std::make_shared<const Snapshot>()};
-  if (!tell_changes(watch, snapshot) || !watch.reply->chunk("event: synced\ndata: {}\n\n")) return;
+  watch.reply->begin("text/event-stream",
+                     changes(watch, *snapshot) + "event: synced\ndata: {}\n\n");
+  if (closed_) return watch.reply->end();
+  watch.seen = std::move(snapshot);
   watches_.push_back(std::move(watch));
   boost::asio::post(loops_.control(), [self = shared_from_this()] {
     if (!std::exchange(self->beating_, true)) self->keep_beating();
@@ -75,7 +74,10 @@ void Watches::add(Filter filter, std::shared_ptr<Reply> reply,
 void Watches::on_snapshot(const std::shared_ptr<const Snapshot>& snapshot) {
   const std::lock_guard lock(mutex_);
   std::erase_if(watches_, [&](Watch& watch) {
-    return watch.seen->version < snapshot->version && !tell_changes(watch, snapshot);
+    if (watch.seen->version >= snapshot->version) return false;
+    std::string news = changes(watch, *snapshot);
+    watch.seen = snapshot;
+    return !news.empty() && !watch.reply->chunk(std::move(news));
   });
 }
 
@@ -85,7 +87,7 @@ void Watches::on_status(const DeploymentKey& deployment) {
   const std::lock_guard lock(mutex_);
   std::erase_if(watches_, [&](const Watch& watch) {
     const Entry* entry = matches(watch.filter, key) ? watch.seen->find(key) : nullptr;
-    return entry && !tell(watch, "changed", *entry);
+    return entry && !watch.reply->chunk(event(watch.filter, "changed", *entry));
   });
 }
 

@@ -45,9 +45,10 @@ class Watches : public std::enable_shared_from_this<Watches> {
     std::shared_ptr<const Snapshot> seen;
   };
 
-  // False: the client is gone.
-  bool tell(const Watch&, std::string_view event, const Entry&) const;
-  bool tell_changes(Watch&, const std::shared_ptr<const Snapshot>&) const;
+  // "" when it is not about this one.
+  std::string event(const Filter&, std::string_view name, const Entry&) const;
+  // From what was seen to what is there.
+  std::string changes(const Watch&, const Snapshot&) const;
   void keep_beating();  // [control]
 
   EventLoops& loops_;

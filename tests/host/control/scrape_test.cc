@@ -16,7 +16,7 @@ class Page final : public Reply {
     body = std::move(text);
   }
   void refuse(lifecycle::Refusal) override { ADD_FAILURE(); }
-  void begin(std::string_view) override { ADD_FAILURE(); }
+  void begin(std::string_view, std::string) override { ADD_FAILURE(); }
   bool chunk(std::string) override { return false; }
   void end() override { ADD_FAILURE(); }
 

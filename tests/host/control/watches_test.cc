@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "host/control/resource_json.h"
+#include <sstream>
 
 namespace tenon::control {
 namespace {
@@ -14,15 +14,21 @@ class Stream final : public Reply {
     ADD_FAILURE() << "expected a stream";
   }
   void refuse(lifecycle::Refusal) override { ADD_FAILURE() << "expected a stream"; }
-  void begin(std::string_view content_type) override { type = content_type; }
+  void begin(std::string_view content_type, std::string first) override {
+    type = content_type;
+    chunk(std::move(first));
+  }
   bool chunk(std::string text) override {
     if (!there) return false;
-    // One event: its name, and what it is about.
-    const std::size_t name = text.find("\"name\":\"");
-    told += text.substr(7, text.find('\n') - 7);
-    if (name != std::string::npos)
-      told += " " + text.substr(name + 8, text.find('"', name + 8) - name - 8);
-    told += "; ";
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      constexpr std::string_view kEvent = "event: ", kName = "data: {\"name\":\"";
+      if (line.starts_with(kEvent)) told += line.substr(kEvent.size());
+      if (line.starts_with(kName)) {
+        told += " " + line.substr(kName.size(), line.rfind('"') - kName.size());
+      }
+      if (line.empty()) told += "; ";
+    }
     return true;
   }
   void end() override { ended = true; }

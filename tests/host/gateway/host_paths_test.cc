@@ -63,8 +63,7 @@ TEST_F(GatewayTest, ASlowAnswerHoldsNobodyUp) {
 TEST_F(GatewayTest, AStreamComesInChunksUntilItsClientGoes) {
   std::promise<std::shared_ptr<Reply>> taken;
   api_ = [&taken](const Request&, std::shared_ptr<Reply> reply) {
-    reply->begin("text/event-stream");
-    reply->chunk("data: 1\n\n");
+    reply->begin("text/event-stream", "data: 1\n\n");
     taken.set_value(std::move(reply));
   };
   serve();
