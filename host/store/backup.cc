@@ -52,9 +52,10 @@ Result<void> copy(const std::string& from, const std::string& to) {
   auto target = Database::open(to);
   if (!target) return std::unexpected(target.error());
   sqlite3_backup* copying = sqlite3_backup_init(target->handle(), "main", source->handle(), "main");
-  // In one step: one read transaction, which holds nobody up.
-  if (copying) sqlite3_backup_step(copying, -1);
-  if (!copying || sqlite3_backup_finish(copying) != SQLITE_OK) {
+  // In one step: one read transaction, which holds nobody up. That a lock was not to be had is not
+  // told by the end.
+  const bool whole = copying && sqlite3_backup_step(copying, -1) == SQLITE_DONE;
+  if (!copying || sqlite3_backup_finish(copying) != SQLITE_OK || !whole) {
     return fail(Code::kUnavailable,
                 fmt::format("copying {} to {}: {}", from, to, sqlite3_errmsg(target->handle())));
   }

@@ -72,13 +72,7 @@ Result<ApiKey> SqliteStore::remove_key(std::string_view id, const Author& author
 Result<std::vector<ApiKey>> SqliteStore::keys() {
   const std::lock_guard lock(mutex_);
   Statement all = db_.prepare(fmt::format("{}ORDER BY number", kSelect));
-  std::vector<ApiKey> out;
-  for (;;) {
-    const auto row = all.step();
-    if (!row) return std::unexpected(row.error());
-    if (!*row) return out;
-    out.push_back(api_key_of(all));
-  }
+  return rows<ApiKey>(all, api_key_of);
 }
 
 Result<bool> SqliteStore::keys_were_created() {
