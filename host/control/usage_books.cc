@@ -31,20 +31,23 @@ store::TokenCount count_of(const metering::PoolState& state) {
           state.window.end, state.spent.input, state.spent.output};
 }
 
-void add(metering::Used& to, const metering::Used& more) {
-  to.requests += more.requests;
-  to.input_tokens += more.input_tokens;
-  to.output_tokens += more.output_tokens;
-  to.replica_time += more.replica_time;
-  to.device_byte_seconds += more.device_byte_seconds;
+store::Use use_of(const metering::Usage& usage) {
+  return {.hour = usage.hour,
+          .deployment = usage.deployment,
+          .revision = usage.revision,
+          .flavor = to_string(usage.flavor),
+          .requests = usage.used.requests,
+          .input_tokens = usage.used.input_tokens,
+          .output_tokens = usage.used.output_tokens,
+          .replica_milliseconds = static_cast<std::uint64_t>(usage.used.replica_time.count()),
+          .device_byte_seconds = usage.used.device_byte_seconds};
 }
 
-void add(store::Use& to, const metering::Used& more) {
-  to.requests += more.requests;
-  to.input_tokens += more.input_tokens;
-  to.output_tokens += more.output_tokens;
-  to.replica_milliseconds += static_cast<std::uint64_t>(more.replica_time.count());
-  to.device_byte_seconds += more.device_byte_seconds;
+// The sum of an account; its hour is that of the first part.
+template <class Key>
+void add_to(std::map<Key, store::Use>& sums, const Key& key, const store::Use& use) {
+  const auto [at, is_first] = sums.try_emplace(key, use);
+  if (!is_first) add(at->second, use);
 }
 
 template <class Map>
@@ -99,14 +102,10 @@ Result<void> UsageBooks::save() {
 // once the meter is idle no token is missing in the pools.
 void UsageBooks::collect() {
   for (const metering::Usage& each : meter_.take()) {
-    const Account account{each.deployment, each.revision, each.flavor};
-    add(totals_[account], each.used);
-    store::Use& use = uses_[{each.hour, account}];
-    use.hour = each.hour;
-    use.deployment = each.deployment;
-    use.revision = each.revision;
-    use.flavor = to_string(each.flavor);
-    add(use, each.used);
+    const store::Use use = use_of(each);
+    const Account account{use.deployment, use.revision, use.flavor};
+    add_to(totals_, account, use);
+    add_to(uses_, {each.hour, account}, use);
   }
   for (const metering::PoolState& state : pools_->take_changes(seconds_of(moment().wall))) {
     counts_[{state.owner, state.policy}] = count_of(state);
@@ -142,15 +141,10 @@ Result<std::vector<store::Use>> UsageBooks::used(std::string_view workspace, sto
   return out;
 }
 
-std::vector<UsageBooks::Line> UsageBooks::totals() {
+std::vector<store::Use> UsageBooks::totals() {
   const std::lock_guard lock(mutex_);
   collect();
-  std::vector<Line> out;
-  for (const auto& [account, used] : totals_) {
-    const auto& [deployment, revision, flavor] = account;
-    out.push_back({deployment, revision, flavor, used});
-  }
-  return out;
+  return values_of(totals_);
 }
 
 void UsageBooks::on_event(const DeploymentKey& key, const lifecycle::LifeEvent& event) {

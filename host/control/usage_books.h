@@ -26,12 +26,6 @@ class UsageBooks final : public lifecycle::LifeObserver {
  public:
   // Does something on a thread that may block.
   using Run = std::function<void(std::function<void()>)>;
-  struct Line {
-    DeploymentKey deployment;
-    std::uint64_t revision = 0;
-    Flavor flavor;
-    metering::Used used;
-  };
 
   // Writes are begun on `control`, on which replicas are started.
   UsageBooks(boost::asio::io_context& control, Run);
@@ -49,14 +43,14 @@ class UsageBooks final : public lifecycle::LifeObserver {
   // What a workspace used in the hours that begin in [from, to), until now.
   Result<std::vector<store::Use>> used(std::string_view workspace, store::Time from,
                                        store::Time to);
-  // Since this host started; not of deployments that are gone.
-  std::vector<Line> totals();
+  // Since this host started, whatever the hour; not of deployments that are gone.
+  std::vector<store::Use> totals();
 
   void on_event(const DeploymentKey&, const lifecycle::LifeEvent&) override;
   void on_revision(const DeploymentKey&, std::uint64_t, Outcome, std::string_view) override {}
 
  private:
-  using Account = std::tuple<DeploymentKey, std::uint64_t, Flavor>;
+  using Account = std::tuple<DeploymentKey, std::uint64_t, std::string>;
 
   void save_soon();  // [control]
   void save_now();   // [a thread that may block]
@@ -76,7 +70,7 @@ class UsageBooks final : public lifecycle::LifeObserver {
   std::mutex mutex_;  // of what follows, also while the store is waited for
   std::map<std::pair<ResourceKey, std::string>, store::TokenCount> counts_;  // not written yet
   std::map<std::pair<metering::Hour, Account>, store::Use> uses_;            // likewise
-  std::map<Account, metering::Used> totals_;
+  std::map<Account, store::Use> totals_;
   bool failing_ = false;
 };
 

@@ -26,14 +26,6 @@ Group group_of(const store::Use& use, UsageBy by) {
   return {};
 }
 
-void add(store::Use& to, const store::Use& more) {
-  to.requests += more.requests;
-  to.input_tokens += more.input_tokens;
-  to.output_tokens += more.output_tokens;
-  to.replica_milliseconds += more.replica_milliseconds;
-  to.device_byte_seconds += more.device_byte_seconds;
-}
-
 json::object numbers(const store::Use& use) {
   return {{"requests", use.requests},
           {"inputTokens", use.input_tokens},
@@ -67,8 +59,8 @@ json::object usage_json(std::span<const store::Use> uses, UsageBy by) {
   std::map<Group, store::Use> groups;
   store::Use total;
   for (const store::Use& use : uses) {
-    add(groups[group_of(use, by)], use);
-    add(total, use);
+    store::add(groups[group_of(use, by)], use);
+    store::add(total, use);
   }
   json::array items;
   for (const auto& [group, use] : groups) items.push_back(item(group, use));

@@ -37,6 +37,14 @@ ApplyError conflict_error(Conflict conflict) {
   return error;
 }
 
+void add(Use& to, const Use& more) {
+  to.requests += more.requests;
+  to.input_tokens += more.input_tokens;
+  to.output_tokens += more.output_tokens;
+  to.replica_milliseconds += more.replica_milliseconds;
+  to.device_byte_seconds += more.device_byte_seconds;
+}
+
 std::string label(const ApiKey& key) {
   return key.name.empty() ? "key " + key.id : fmt::format("key {} ({})", key.name, key.id);
 }

@@ -134,6 +134,8 @@ struct Use {
 
   bool operator==(const Use&) const = default;
 };
+// The numbers of `more` to those of `to`.
+void add(Use& to, const Use& more);
 
 // ---- audit ----
 
