@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "host/metering/token_pools.h"
-#include "tests/host/lifecycle/fakes.h"
+#include "tests/host/lifecycle/house.h"
 
 // Token budgets at the door, and what requests and replicas used.
 namespace tenon::lifecycle::testing {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tests/host/lifecycle/fakes.h"
+#include "tests/host/lifecycle/house.h"
 
 // Two revisions of one deployment that share its requests.
 namespace tenon::lifecycle::testing {

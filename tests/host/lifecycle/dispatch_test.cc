@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "tests/host/lifecycle/fakes.h"
+#include "tests/host/lifecycle/house.h"
 
 namespace tenon::lifecycle::testing {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
-#include "tests/host/lifecycle/fakes.h"
+#include "tests/host/lifecycle/house.h"
 
 namespace tenon::lifecycle::testing {
 namespace {

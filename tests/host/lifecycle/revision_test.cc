@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "tests/host/lifecycle/fakes.h"
+#include "tests/host/lifecycle/house.h"
 
 // How requests pass from one revision to the next, and back.
 namespace tenon::lifecycle::testing {

@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "tests/host/lifecycle/fakes.h"
+#include "tests/host/lifecycle/house.h"
 
 namespace tenon::lifecycle::testing {
 namespace {

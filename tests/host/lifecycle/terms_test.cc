@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "tests/host/lifecycle/fakes.h"
+#include "tests/host/lifecycle/house.h"
 
 // Switching a deployment off and on, deleting it, and what policies change of it.
 namespace tenon::lifecycle::testing {
