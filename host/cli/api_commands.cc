@@ -21,6 +21,10 @@ namespace {
   "  --api-key KEY          the same as a word, which other users of the machine can see\n"    \
   "  -w, --workspace NAME   default: the host's own\n"
 
+#define TENON_CHANGE_OPTIONS                                                \
+  "  --dry-run              shows what would change, and changes nothing\n" \
+  "  --force                changes also what a file of the host manages\n"
+
 #define TENON_STATUSES                                                                          \
   "\nExit status: 0 done, 1 no answer, 2 the command line or a file is wrong and nothing was\n" \
   "done, 4 the host refused, 5 the host failed.\n"
@@ -60,9 +64,7 @@ examples:
         TENON_HOST_OPTIONS
         R"(  -f, --file FILE        a manifest in TOML, a folder of them, or - for standard input
   -R, --recursive        folders with those below them
-  --dry-run              shows what would change, and changes nothing
-  --force                changes also what a file of the host manages
-
+)" TENON_CHANGE_OPTIONS R"(
 A manifest holds the tables [[deployment]], [[environment]], [[policy]], [[location]] and
 [[workspace]]. Each file is applied as a whole or not at all, one after another; a second time
 changes nothing. A dry run looks at all files together.
@@ -94,12 +96,11 @@ examples:
   tenon delete -f configs/fleet.toml --dry-run
 )",
             remove},
-    Command{"deploy", "Writes one deployment from flags",
-            "MODEL --origin FOLDER [--runtime NAME] …",
+    Command{"deploy", "Writes one deployment from flags", "MODEL --origin FOLDER --runtime NAME …",
             TENON_HOST_OPTIONS
             R"(  -e, --environment E    default: production
   --origin ORIGIN        a folder of this machine, or file:PATH of the host's
-  --runtime NAME         a plugin's, see 'tenon get plugins'; default: auto
+  --runtime NAME         a plugin's, see 'tenon get plugins'
   --flavor FLAVOR        cpu/x86; may come again, as the next ones may
   --policy NAME          a policy that it carries
   --option KEY=VALUE     of its plugin, see 'tenon plugin list --options'
@@ -109,9 +110,7 @@ examples:
   --target N             requests at once for each replica
   --retention TIME       how long the last replica stays without requests: 30s
   --print                prints the manifest instead of sending it
-  --dry-run              shows what would change, and changes nothing
-  --force                changes also what a file of the host manages
-
+)" TENON_CHANGE_OPTIONS R"(
 What no flag says is as by default, also where the deployment was otherwise before.
 )" TENON_STATUSES
             R"(
@@ -147,9 +146,7 @@ examples:
     Command{"activate", "Lets a deployment's endpoint answer again", "MODEL [-e ENVIRONMENT]",
             TENON_HOST_OPTIONS
             R"(  -e, --environment E    default: production
-  --dry-run              shows what would change, and changes nothing
-  --force                changes also what a file of the host manages
-)" TENON_STATUSES
+)" TENON_CHANGE_OPTIONS TENON_STATUSES
             R"(
 examples:
   tenon activate minilm
@@ -159,9 +156,7 @@ examples:
             "MODEL [-e ENVIRONMENT]",
             TENON_HOST_OPTIONS
             R"(  -e, --environment E    default: production
-  --dry-run              shows what would change, and changes nothing
-  --force                changes also what a file of the host manages
-)" TENON_STATUSES
+)" TENON_CHANGE_OPTIONS TENON_STATUSES
             R"(
 examples:
   tenon deactivate minilm -e staging
@@ -173,9 +168,7 @@ examples:
             R"(  --from E               the environment of the deployment that is copied
   --to E                 where it goes; default: production
   --policies             with the deployment's policies; else the ones at the destination stay
-  --dry-run              shows what would change, and changes nothing
-  --force                changes also what a file of the host manages
-
+)" TENON_CHANGE_OPTIONS R"(
 The destination goes on serving until the new revision is ready.
 )" TENON_STATUSES
             R"(
@@ -188,9 +181,7 @@ examples:
             "MODEL [REVISION] [-e ENVIRONMENT]",
             TENON_HOST_OPTIONS
             R"(  -e, --environment E    default: production
-  --dry-run              shows what would change, and changes nothing
-  --force                changes also what a file of the host manages
-
+)" TENON_CHANGE_OPTIONS R"(
 Without REVISION it is the one before; 'tenon get revisions MODEL' lists them.
 )" TENON_STATUSES
             R"(

@@ -9,11 +9,9 @@
 #include <boost/json/serialize.hpp>
 #include <sstream>
 
-#include "host/cli/host_client.h"
 #include "host/cli/manifest_files.h"
 #include "host/cli/output.h"
 #include "host/cli/spec_diff.h"
-#include "host/cli/terminal.h"
 
 namespace tenon::cli {
 namespace {
@@ -22,23 +20,12 @@ namespace json = boost::json;
 
 constexpr std::string_view kVerb = "apply";
 
-struct How {
-  bool dry_run = false;
-  bool force = false;
-};
-
-std::string text_at(const json::value& object, std::string_view pointer) {
-  const json::value* found = json_at(object, pointer);
-  return found && found->is_string() ? terminal_text(found->get_string()) : "";
-}
-
-std::string body_of(const ManifestFile& file) {
-  json::array resources;
+json::array resources_of(const ManifestFile& file) {
+  json::array out;
   for (const ManifestResource& resource : file.resources) {
-    resources.push_back(
-        json::object{{"kind", to_string(resource.key.kind)}, {"spec", resource.spec()}});
+    out.push_back(json::object{{"kind", to_string(resource.key.kind)}, {"spec", resource.spec()}});
   }
-  return json::serialize(json::object{{"resources", std::move(resources)}});
+  return out;
 }
 
 int tell_placed(const ManifestFile& file, const HttpReply& reply, Streams streams) {
@@ -50,31 +37,38 @@ int tell_placed(const ManifestFile& file, const HttpReply& reply, Streams stream
 }
 
 // All of a file or nothing of it.
-int apply_file(const HostClient& host, const ManifestFile& file, How how, Streams streams) {
+int apply_file(const HostClient& host, const ManifestFile& file, HowToApply how, Streams streams) {
   if (file.resources.empty()) {
     streams.err << "tenon apply: " << file.path << ": holds no resources\n";
     return kOk;
   }
-  const auto reply =
+  return apply_resources(
+      kVerb, host, resources_of(file), how,
+      [&](const HttpReply& reply) { return tell_placed(file, reply, streams); }, streams);
+}
+
+}  // namespace
+
+int apply_resources(std::string_view verb, const HostClient& host, json::array resources,
+                    HowToApply how, const std::function<int(HttpReply)>& refused, Streams streams) {
+  auto reply =
       host.send("POST",
                 target("/v0/apply", {},
                        {{"dryRun", how.dry_run ? "true" : ""}, {"force", how.force ? "true" : ""}}),
-                body_of(file));
-  if (!reply) return tell_error(kVerb, reply.error(), streams);
-  if (reply->status != 200) return tell_placed(file, *reply, streams);
+                json::serialize(json::object{{"resources", std::move(resources)}}));
+  if (!reply) return tell_error(verb, reply.error(), streams);
+  if (reply->status != 200) return refused(*std::move(reply));
   boost::system::error_code error;
   const json::value answer = json::parse(reply->body, error);
   const json::value* results = error ? nullptr : json_at(answer, "/results");
   if (!results || !results->is_array()) {
-    return tell_error(kVerb, {Code::kUnavailable, "the answer has no results", false}, streams);
+    return tell_error(verb, {Code::kUnavailable, "the answer has no results", false}, streams);
   }
   for (const json::value& each : results->get_array()) {
     streams.out << change_text(each, how.dry_run);
   }
   return kOk;
 }
-
-}  // namespace
 
 std::string change_text(const json::value& change, bool dry_run) {
   const std::string workspace = text_at(change, "/workspace");
@@ -110,7 +104,7 @@ int apply(const Arguments& words, Streams streams) {
     return kBadUsage;
   }
   const HostClient host(*parsed);
-  const How how{parsed->count("dry-run") != 0, parsed->count("force") != 0};
+  const HowToApply how{parsed->count("dry-run") != 0, parsed->count("force") != 0};
   // Nothing of a dry run is there when the next file comes, which may name it.
   if (how.dry_run) return apply_file(host, joined(*files), how, streams);
   int status = kOk;

@@ -1,14 +1,28 @@
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "host/cli/command.h"
+#include "host/cli/host_client.h"
 
 namespace tenon::cli {
 
 // `tenon apply -f FILE…`
 int apply(const Arguments&, Streams);
+
+struct HowToApply {
+  bool dry_run = false;
+  bool force = false;
+};
+
+// Asks a host for these resources, {"kind", "spec"} each, all or none, and tells what became of
+// them. An answer of no success is told by `refused`, which gives the exit status.
+int apply_resources(std::string_view verb, const HostClient&, boost::json::array resources,
+                    HowToApply, const std::function<int(HttpReply)>& refused, Streams);
 
 // "deployment default/minilm@production configured": an item of what the host says of a change;
 // its differences on lines of their own when they are asked for.

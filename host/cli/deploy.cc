@@ -3,13 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "host/cli/apply.h"
-#include "host/cli/host_client.h"
 #include "host/cli/machine.h"
-#include "host/cli/output.h"
 #include "host/config/json_nodes.h"
 #include "host/config/toml_nodes.h"
 #include "host/config/toml_writer.h"
@@ -81,7 +77,7 @@ options_description flags() {
   options_description out;
   add_host_options(out);
   out.add_options()("model", value<std::string>())("origin", value<std::string>())(
-      "runtime", value<std::string>()->default_value("auto"))(
+      "runtime", value<std::string>())(
       "environment,e", value<std::string>()->default_value(std::string(kProduction)))(
       "flavor", value<Texts>())("policy", value<Texts>())("option", value<Texts>())(
       "env", value<Texts>())("label", value<Texts>())("min", value<std::int64_t>())(
@@ -100,26 +96,13 @@ std::string without_place(std::string text) {
 }
 
 int send(const variables_map& options, const json::object& spec, Streams streams) {
-  const bool dry_run = options.count("dry-run") != 0;
-  const json::object body{
-      {"resources", json::array{json::object{{"kind", "deployment"}, {"spec", spec}}}}};
-  const auto reply = HostClient(options).send(
-      "POST",
-      target("/v0/apply", {},
-             {{"dryRun", dry_run ? "true" : ""}, {"force", options.count("force") ? "true" : ""}}),
-      json::serialize(body));
-  if (!reply) return tell_error(kVerb, reply.error(), streams);
-  if (exit_status(reply->status) != kOk) {
-    return tell_refusal(kVerb, {reply->status, without_place(reply->body), {}}, streams);
-  }
-  boost::system::error_code error;
-  const json::value answer = json::parse(reply->body, error);
-  const json::value* result = error ? nullptr : json_at(answer, "/results/0");
-  if (!result) {
-    return tell_error(kVerb, {Code::kUnavailable, "the answer has no result", false}, streams);
-  }
-  streams.out << change_text(*result, dry_run);
-  return kOk;
+  const auto refused = [&](HttpReply reply) {
+    reply.body = without_place(std::move(reply.body));
+    return tell_refusal(kVerb, reply, streams);
+  };
+  return apply_resources(
+      kVerb, HostClient(options), {json::object{{"kind", "deployment"}, {"spec", spec}}},
+      {options.count("dry-run") != 0, options.count("force") != 0}, refused, streams);
 }
 
 }  // namespace
@@ -128,6 +111,10 @@ Result<json::object> deployment_of(const variables_map& options) {
   if (!options.count("model")) return fail(Code::kInvalid, "which model? its name");
   if (!options.count("origin")) {
     return fail(Code::kInvalid, "where do its files lie? --origin FOLDER");
+  }
+  if (!options.count("runtime")) {
+    return fail(Code::kInvalid,
+                "which plugin runs it? --runtime NAME; `tenon get plugins` lists the host's");
   }
   json::object out{{"model", options["model"].as<std::string>()},
                    {"environment", options["environment"].as<std::string>()},

@@ -127,9 +127,8 @@ Finding check_data(const std::string& folder) {
 }
 
 Finding check_address(const ListenAddress& address) {
-  if (!address.path.empty()) return {State::kOk, "address", "unix:" + address.path, ""};
-  const std::string text = fmt::format(
-      "{}:{}", address.host.contains(':') ? "[" + address.host + "]" : address.host, address.port);
+  const std::string text = to_string(address);
+  if (!address.path.empty()) return {State::kOk, "address", text, ""};
   asio::io_context context;
   boost::system::error_code error;
   const auto ip = asio::ip::make_address(address.host, error);

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "host/cli/http_get.h"
+#include "host/cli/http_client.h"
 #include "host/cli/options.h"
 
 namespace tenon::cli {

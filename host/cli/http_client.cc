@@ -1,4 +1,4 @@
-#include "host/cli/http_get.h"
+#include "host/cli/http_client.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/json/parse.hpp>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -192,15 +191,6 @@ Result<HttpReply> http_stream(const HttpAsk& ask, const TakePiece& take) {
   return reply;
 }
 
-Result<std::string> http_get(const std::string& base, const std::string& path,
-                             std::chrono::seconds timeout) {
-  HttpAsk ask{.base = base, .path = path, .key = key_of_environment(), .timeout = timeout};
-  auto reply = http_send(ask);
-  if (!reply) return std::unexpected(std::move(reply.error()));
-  if (reply->status == 200) return std::move(reply->body);
-  return fail(Code::kUnavailable, fmt::format("{}{} {}", base, path, reason_of(*reply)));
-}
-
 std::string usual_host() {
   const char* base = std::getenv("TENON_API");
   return base && *base ? base : "http://127.0.0.1:8080";
@@ -209,14 +199,6 @@ std::string usual_host() {
 std::string key_of_environment() {
   const char* key = std::getenv("TENON_API_KEY");
   return key ? key : "";
-}
-
-std::string reason_of(const HttpReply& reply) {
-  boost::system::error_code error;
-  const auto body = boost::json::parse(reply.body, error);
-  const auto* message = error ? nullptr : body.find_pointer("/error/message", error);
-  if (!message || !message->is_string()) return fmt::format("answered {}", reply.status);
-  return fmt::format("answered {}: {}", reply.status, std::string_view(message->get_string()));
 }
 
 }  // namespace tenon::cli

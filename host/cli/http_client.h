@@ -36,17 +36,10 @@ Result<HttpReply> http_send(const HttpAsk&);
 using TakePiece = std::function<void(const HttpReply& head, std::string_view piece)>;
 Result<HttpReply> http_stream(const HttpAsk&, const TakePiece&);
 
-// The body of a 200 answer to GET base + path, asked for with the key of TENON_API_KEY.
-Result<std::string> http_get(const std::string& base, const std::string& path,
-                             std::chrono::seconds timeout);
-
 // The base of a host that no option names: that in TENON_API, else port 8080 of this machine.
 std::string usual_host();
 
 // The key in TENON_API_KEY; "" without one.
 std::string key_of_environment();
-
-// Why an answer is no success, in the host's own words where it says any.
-std::string reason_of(const HttpReply&);
 
 }  // namespace tenon::cli

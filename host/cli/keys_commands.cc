@@ -11,8 +11,8 @@
 
 #include "host/cli/host_client.h"
 #include "host/cli/keys_desk.h"
+#include "host/cli/listing.h"
 #include "host/cli/output.h"
-#include "host/cli/terminal.h"
 
 namespace tenon::cli {
 namespace {
@@ -64,24 +64,17 @@ class SecretFile {
   int fd_;
 };
 
-std::string cell(const json::object& item, std::string_view name) {
-  const json::value* found = item.if_contains(name);
-  if (!found || !found->is_string() || found->get_string().empty()) return "-";
-  return terminal_text(found->get_string());
-}
-
 int create_at(KeyDesk& desk, const json::object& wish, SecretFile* file, Streams streams) {
   constexpr std::string_view kVerb = "keys create";
   const auto made = desk.create(wish);
   if (!made) return tell_fault(kVerb, made.error(), streams);
-  const json::object& key = made->get_object();
-  const std::string id = cell(key, "id");
+  const std::string id = text_at(*made, "/id"), key = text_at(*made, "/key");
   if (!file) {
-    streams.out << cell(key, "key") << "\n";
+    streams.out << key << "\n";
     streams.err << "key " << id << ": shown this once, keep it\n";
     return kOk;
   }
-  if (const auto written = file->write(cell(key, "key")); !written) {
+  if (const auto written = file->write(key); !written) {
     std::ignore = desk.remove(id);  // nobody has it
     return tell_error(kVerb, written.error(), streams);
   }
@@ -129,19 +122,13 @@ int keys_list(const Arguments& words, Streams streams) {
     streams.out << in_form(*form, *all);
     return kOk;
   }
-  std::vector<std::vector<std::string>> rows = {
-      {"ID", "NAME", "ROLE", "WORKSPACE", "CREATED", "EXPIRES", "LAST USED"}};
-  const json::value* items = all->get_object().if_contains("items");
+  const json::value* items = json_at(*all, "/items");
   if (!items || !items->is_array()) {
     return tell_error(kVerb, {Code::kUnavailable, "the answer is no list of keys"}, streams);
   }
-  for (const json::value& item : items->get_array()) {
-    const json::object key = item.is_object() ? item.get_object() : json::object();
-    const std::string workspace = cell(key, "workspace");
-    rows.push_back({cell(key, "id"), cell(key, "name"), cell(key, "role"),
-                    workspace == "-" ? "(all)" : workspace, cell(key, "createdAt"),
-                    cell(key, "expiresAt"), cell(key, "lastUsedAt")});
-  }
+  const Listing& keys = **find_listing("keys");
+  std::vector<std::vector<std::string>> rows = {heads(keys)};
+  for (const json::value& key : items->get_array()) rows.push_back(row(keys, key));
   print_table(streams.out, rows);
   return kOk;
 }

@@ -39,11 +39,6 @@ Result<variables_map> read(const Arguments& words, const options_description& op
   return out;
 }
 
-std::string text_at(const json::value& object, std::string_view pointer) {
-  const json::value* found = json_at(object, pointer);
-  return found && found->is_string() ? terminal_text(found->get_string()) : "";
-}
-
 // POST /v0/models/MODEL/ACTION, and what became of it.
 int act(std::string_view verb, const variables_map& options, const std::string& environment,
         const json::object& body, std::string_view done, Streams streams) {

@@ -20,7 +20,9 @@ namespace json = boost::json;
 constexpr std::size_t kLongestError = 60;
 
 std::string plain(const json::value& value) {
-  if (const json::string* text = value.if_string()) return terminal_text(*text);
+  if (const json::string* text = value.if_string()) {
+    return text->empty() ? "-" : terminal_text(*text);
+  }
   if (const json::array* array = value.if_array()) {
     std::vector<std::string> each;
     for (const json::value& item : *array) each.push_back(plain(item));
@@ -60,6 +62,11 @@ std::string replicas_text(const json::value& value) {
 
 std::string error_text(const json::value& value) {
   return shortened(plain(value), kLongestError);
+}
+
+// Of a key: "" is every one.
+std::string workspace_text(const json::value& value) {
+  return value.is_string() && value.get_string().empty() ? "(all)" : plain(value);
 }
 
 std::string yes(const json::value& value) {
@@ -154,7 +161,8 @@ std::vector<Listing> make_listings() {
        {{"ID", "/id", plain},
         {"NAME", "/name", plain},
         {"ROLE", "/role", plain},
-        {"WORKSPACE", "/workspace", plain},
+        {"WORKSPACE", "/workspace", workspace_text},
+        {"CREATED", "/createdAt", time_text},
         {"EXPIRES", "/expiresAt", time_text},
         {"LAST USED", "/lastUsedAt", time_text}}},
       {"plugins",

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 
 #include "host/plugins/manifest_reader.h"
@@ -56,6 +57,11 @@ Result<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return fail(Code::kNotFound, fmt::format("{}: {}", path, std::strerror(errno)));
   return std::string{std::istreambuf_iterator<char>(in), {}};
+}
+
+Result<std::string> read_file_or_input(const std::string& path) {
+  if (path != "-") return read_file(path);
+  return std::string{std::istreambuf_iterator<char>(std::cin), {}};
 }
 
 std::string program_folder() {

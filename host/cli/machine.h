@@ -24,6 +24,8 @@ class Machine final : public config::Surroundings {
 
 // The whole file; the error names it.
 Result<std::string> read_file(const std::string& path);
+// The same, but "-" is standard input.
+Result<std::string> read_file_or_input(const std::string& path);
 
 // Absolute folder of the running program.
 std::string program_folder();

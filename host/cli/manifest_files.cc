@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <iterator>
 #include <map>
 
@@ -136,11 +135,6 @@ Result<void> add_folder(const std::string& path, std::vector<std::string>& out) 
   return {};
 }
 
-Result<std::string> text_of(const std::string& path) {
-  if (path != "-") return read_file(path);
-  return std::string{std::istreambuf_iterator<char>(std::cin), {}};
-}
-
 }  // namespace
 
 boost::json::object ManifestResource::spec() const {
@@ -229,7 +223,7 @@ Result<std::vector<ManifestFile>> read_manifests(const std::vector<std::string>&
     problems += (problems.empty() ? "" : "\n") + error.message;
   };
   for (const std::string& path : *paths) {
-    const auto text = text_of(path);
+    const auto text = read_file_or_input(path);
     if (!text) {
       note(text.error());
       continue;

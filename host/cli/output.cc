@@ -117,4 +117,9 @@ const json::value* json_at(const json::value& value, std::string_view pointer) {
   return value.find_pointer(pointer, error);
 }
 
+std::string text_at(const json::value& value, std::string_view pointer) {
+  const json::value* found = json_at(value, pointer);
+  return found && found->is_string() ? terminal_text(found->get_string()) : "";
+}
+
 }  // namespace tenon::cli

@@ -33,4 +33,7 @@ std::string in_form(Form, const boost::json::value&);
 // Where it is, as "/spec/scale"; null when it is not.
 const boost::json::value* json_at(const boost::json::value&, std::string_view pointer);
 
+// The text that is there, for a terminal; "" when there is none.
+std::string text_at(const boost::json::value&, std::string_view pointer);
+
 }  // namespace tenon::cli

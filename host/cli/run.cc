@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <iostream>
-#include <iterator>
 
 #include "host/cli/host_client.h"
 #include "host/cli/machine.h"
@@ -37,11 +35,6 @@ std::string type_of_file(const std::string& path) {
   return std::string(found == kTypes.end() ? "application/octet-stream" : found->second);
 }
 
-Result<std::string> file_or_input(const std::string& path) {
-  if (path != "-") return read_file(path);
-  return std::string{std::istreambuf_iterator<char>(std::cin), {}};
-}
-
 // "Name: value"
 Result<std::pair<std::string, std::string>> parse_header(std::string_view text) {
   const std::size_t colon = text.find(':');
@@ -64,7 +57,7 @@ Result<void> add_body(const variables_map& options, HttpAsk& ask) {
   std::string text = options[has_data ? "data" : "file"].as<std::string>();
   std::string type = has_data ? "application/json" : type_of_file(text);
   if (has_file || text.starts_with('@')) {
-    auto read = file_or_input(has_file ? text : text.substr(1));
+    auto read = read_file_or_input(has_file ? text : text.substr(1));
     if (!read) return std::unexpected(read.error());
     text = *std::move(read);
   }

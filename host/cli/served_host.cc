@@ -67,12 +67,6 @@ devices::WatchOptions watch_options(const std::vector<FlavorRule>& rules) {
   return options;
 }
 
-std::string to_text(const ListenAddress& address) {
-  if (!address.path.empty()) return "unix:" + address.path;
-  return address.host.contains(':') ? fmt::format("[{}]:{}", address.host, address.port)
-                                    : fmt::format("{}:{}", address.host, address.port);
-}
-
 // A host that everybody may command is reached from its own machine only.
 Result<void> check_reach(const Config& config) {
   for (const auto* addresses : {&config.host.listen, &config.host.control_listen}) {
@@ -83,7 +77,7 @@ Result<void> check_reach(const Config& config) {
           fmt::format("does not listen on {}: there are no API keys, so whoever reaches that "
                       "address could do everything; make one with `tenon keys create --role "
                       "admin --config {}`, or listen on 127.0.0.1 or [::1]",
-                      to_text(address), config.file));
+                      to_string(address), config.file));
     }
   }
   return {};
@@ -257,7 +251,7 @@ void ServedHost::run() {
     log::info("listening", {{"url", (!address.path.empty() ? ""
                                      : config_.host.tls    ? "https://"
                                                            : "http://") +
-                                        to_text(address)}});
+                                        to_string(address)}});
   }
   log::info("serving", {{"config", config_.file},
                         {"deployments", deployments_.status().size()},

@@ -25,7 +25,7 @@ constexpr Heading kNames[] = {{"/model", "MODEL"},
                               {"/revision", "REVISION"},
                               {"/flavor", "FLAVOR"}};
 
-std::string text_at(const json::value& item, std::string_view pointer) {
+std::string cell(const json::value& item, std::string_view pointer) {
   const json::value* found = json_at(item, pointer);
   if (!found) return "-";
   if (found->is_string()) return terminal_text(found->get_string());
@@ -43,9 +43,9 @@ double number_at(const json::value& item, std::string_view pointer) {
 
 void add_numbers(Row& row, const json::value& item) {
   constexpr double kHour = 3'600, kGigabyte = 1e9;
-  row.push_back(text_at(item, "/requests"));
-  row.push_back(text_at(item, "/inputTokens"));
-  row.push_back(text_at(item, "/outputTokens"));
+  row.push_back(cell(item, "/requests"));
+  row.push_back(cell(item, "/inputTokens"));
+  row.push_back(cell(item, "/outputTokens"));
   row.push_back(fmt::format("{:.3f}", number_at(item, "/replicaSeconds") / kHour));
   row.push_back(fmt::format("{:.3f}", number_at(item, "/deviceByteSeconds") / kGigabyte / kHour));
 }
@@ -68,7 +68,7 @@ std::vector<Row> usage_rows(const json::value& answer) {
   }
   for (const json::value& item : all) {
     Row& row = rows.emplace_back();
-    for (const Heading& name : names) row.push_back(text_at(item, name.key));
+    for (const Heading& name : names) row.push_back(cell(item, name.key));
     add_numbers(row, item);
   }
   Row total(names.size());

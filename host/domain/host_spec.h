@@ -16,6 +16,7 @@ struct ListenAddress {
   std::string path = {};  // absolute, of a Unix socket; then there is no host
   bool operator==(const ListenAddress&) const = default;
 };
+std::string to_string(const ListenAddress&);  // "127.0.0.1:8080", "[::1]:8080", "unix:/run/t.sock"
 
 enum class LogFormat : std::uint8_t { kText, kJson };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError };

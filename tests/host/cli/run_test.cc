@@ -140,17 +140,21 @@ TEST(Deploy, FlagsAreAManifest) {
             "[deployment.scale]\nmaxReplicas = 2\nlastReplicaRetention = \"1m\"\n\n"
             "[deployment.options]\na = 16\nb = true\nc = \"x y\"\n\n"
             "[deployment.env]\nN = \"1\"\n");
-  EXPECT_THAT(run(deploy, {"m", "--origin", "folder", "--print"}).out,
+  EXPECT_THAT(run(deploy, {"m", "--origin", "folder", "--runtime", "tei", "--print"}).out,
               HasSubstr("\"file:" + std::filesystem::current_path().string() + "/folder\""));
 }
 
 TEST(Deploy, SaysWhatIsMissingOrRefused) {
   EXPECT_EQ(run(deploy, {}).status, kBadUsage);
   EXPECT_EQ(run(deploy, {"m"}).status, kBadUsage);
-  EXPECT_EQ(run(deploy, {"m", "--origin", "x", "--label", "y"}).status, kBadUsage);
-  EXPECT_EQ(run(deploy, {"m", "--origin", "x", "--min", "one"}).status, kBadUsage);
+  EXPECT_THAT(run(deploy, {"m", "--origin", "x"}).err, HasSubstr("--runtime NAME"));
+  const auto wrong = [](const std::string& flag, const std::string& value) {
+    return run(deploy, {"m", "--origin", "x", "--runtime", "tei", flag, value}).status;
+  };
+  EXPECT_EQ(wrong("--label", "y"), kBadUsage);
+  EXPECT_EQ(wrong("--min", "one"), kBadUsage);
   Answers host({http_answer(R"({"error":{"message":"resources[0].spec.runtime: no"}})", "422 No")});
-  EXPECT_EQ(run(deploy, {"m", "--origin", "x", "--api", host.url()}).err,
+  EXPECT_EQ(run(deploy, {"m", "--origin", "x", "--runtime", "tei", "--api", host.url()}).err,
             "tenon deploy: runtime: no\n");
 }
 

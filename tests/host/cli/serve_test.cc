@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "host/cli/get.h"
-#include "host/cli/http_get.h"
+#include "host/cli/http_client.h"
 #include "tests/host/cli/program.h"
 
 namespace tenon::cli {
@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
-constexpr std::chrono::seconds kLong{60};
 
 class Serve : public testing::Test {
  protected:
@@ -44,6 +43,14 @@ class Serve : public testing::Test {
   static std::string url_of(Program& host) {
     const std::string line = host.line_with("listening url=");
     return line.substr(line.find("http://"));
+  }
+
+  // The body of a 200 answer.
+  static std::string http_get(const std::string& url, const std::string& path) {
+    const auto reply = http_send({.base = url, .path = path, .timeout = std::chrono::seconds(60)});
+    EXPECT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply ? reply->status : 0, 200u) << path;
+    return reply ? reply->body : "";
   }
 
   const fs::path folder_;
@@ -113,7 +120,7 @@ TEST_F(Serve, ItsStoreIsBackedUpWhileItServesAndRestoredWhenItDoesNot) {
   // Another file, which manages none of it and so prunes none.
   fs::rename(write(""), folder_ / "other.toml");
   Program host({"serve", folder_ / "other.toml"});
-  EXPECT_THAT(*http_get(url_of(host), "/v0/models", kLong), HasSubstr("\"model\":\"a\""));
+  EXPECT_THAT(http_get(url_of(host), "/v0/models"), HasSubstr("\"model\":\"a\""));
 }
 
 TEST_F(Serve, ServesReloadsAndStops) {
@@ -121,8 +128,8 @@ TEST_F(Serve, ServesReloadsAndStops) {
   Program host({"serve", path});
   const std::string url = url_of(host);
   EXPECT_NE(host.line_with("deployments=2"), "");
-  EXPECT_EQ(http_get(url, "/readyz", kLong), "ready\n");
-  EXPECT_THAT(*http_get(url, "/default/models/keep", kLong), "");
+  EXPECT_EQ(http_get(url, "/readyz"), "ready\n");
+  EXPECT_THAT(http_get(url, "/default/models/keep"), "");
 
   write(deployment("keep") + deployment("new"));
   host.signal(SIGHUP);
@@ -135,7 +142,7 @@ TEST_F(Serve, ServesReloadsAndStops) {
   write(deployment("keep") + "[[deployment]]\nmodle = 3\n");
   host.signal(SIGHUP);
   EXPECT_NE(host.line_with("modle"), "");
-  EXPECT_THAT(*http_get(url, "/default/models/new", kLong), "");
+  EXPECT_THAT(http_get(url, "/default/models/new"), "");
 
   host.signal(SIGTERM);
   EXPECT_NE(host.line_with("stopped"), "");
