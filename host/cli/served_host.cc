@@ -254,7 +254,7 @@ void ServedHost::run() {
                                         to_string(address)}});
   }
   log::info("serving", {{"config", config_.file},
-                        {"deployments", deployments_.status().size()},
+                        {"deployments", deployments_.size()},
                         {"loops", loops_.size()}});
   boost::asio::post(loops_.control(), [watch = devices_] { watch->refresh(); });
   loops_.start();
@@ -275,9 +275,10 @@ Result<ServedHost::Applied> ServedHost::apply(const std::vector<Loaded::File>& f
       wishes.push_back({.draft = draft});
       held.insert(draft.key);
     }
-    for (const auto& [key, entry] : catalog_->snapshot()->entries) {
-      if (!prune || entry->resource.managed_by != manager || held.contains(key)) continue;
-      wishes.push_back({.draft = {key, {}, {}}, .remove = true});
+    const auto snapshot = catalog_->snapshot();
+    for (const auto& entry : snapshot->entries) {
+      if (!prune || entry->authors->managed_by != manager || held.contains(entry->key())) continue;
+      wishes.push_back({.draft = {entry->key(), {}, {}}, .remove = true});
     }
     const auto done = catalog_->change(wishes, {manager, manager, true, false});
     if (done) {

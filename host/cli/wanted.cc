@@ -16,32 +16,39 @@ namespace {
 
 class Plugins {
  public:
-  explicit Plugins(const control::Known& known) : known_(known) {
+  explicit Plugins(const control::Known& known) {
     for (const auto& manifest : known.plugins) {
-      by_name_.emplace(manifest.id, std::make_shared<const plugins::Manifest>(manifest));
+      PluginGrant grant;
+      grant.name = manifest.id;
+      const auto given = std::ranges::find(known.grants, manifest.id, &PluginGrant::name);
+      if (given != known.grants.end()) grant = *given;
+      plugins_.emplace(manifest.id,
+                       Plugin{std::make_shared<const plugins::Manifest>(manifest),
+                              std::make_shared<const PluginGrant>(std::move(grant)), {}});
     }
   }
 
-  Result<lifecycle::Wanted> serve(DeploymentSpec spec) const {
-    const auto named = by_name_.find(spec.runtime);
-    if (named == by_name_.end()) {
+  Result<lifecycle::Blueprint> serve(std::shared_ptr<const DeploymentSpec> spec) {
+    const auto named = plugins_.find(spec->runtime);
+    if (named == plugins_.end()) {
       return fail(Code::kPrecondition,
-                  fmt::format("its runtime '{}' is not installed", spec.runtime));
+                  fmt::format("its runtime '{}' is not installed", spec->runtime));
     }
-    auto options = plugins::take_options(*named->second, spec.given);
+    Plugin& plugin = named->second;
+    auto options = plugins::take_options(*plugin.manifest, spec->given);
     if (!options) return std::unexpected(options.error());
-    spec.options = *std::move(options);
-    PluginGrant grant;
-    grant.name = spec.runtime;
-    const auto given = std::ranges::find(known_.grants, spec.runtime, &PluginGrant::name);
-    if (given != known_.grants.end()) grant = *given;
-    return lifecycle::Wanted{
-        .spec = std::move(spec), .plugin = named->second, .grant = std::move(grant)};
+    auto& shared = plugin.options[*options];
+    if (!shared) shared = std::make_shared<const lifecycle::Options>(*std::move(options));
+    return lifecycle::Blueprint{std::move(spec), plugin.manifest, plugin.grant, shared};
   }
 
  private:
-  const control::Known& known_;
-  std::map<std::string_view, std::shared_ptr<const plugins::Manifest>> by_name_;
+  struct Plugin {
+    std::shared_ptr<const plugins::Manifest> manifest;
+    std::shared_ptr<const PluginGrant> grant;
+    std::map<lifecycle::Options, std::shared_ptr<const lifecycle::Options>> options;
+  };
+  std::map<std::string_view, Plugin> plugins_;
 };
 
 }  // namespace
@@ -49,23 +56,23 @@ class Plugins {
 std::vector<lifecycle::Wanted> wanted(const control::Snapshot& snapshot,
                                       const control::Known& known, const std::string& location,
                                       metering::TokenPools& pools) {
-  const Plugins plugins(known);
+  Plugins plugins(known);
   std::vector<lifecycle::Wanted> out;
-  snapshot.each(Kind::kDeployment, "", [&](const control::Entry& entry) {
-    const auto& spec = std::get<DeploymentSpec>(entry.draft.spec);
-    auto each = plugins.serve(spec);
-    if (!each) {
-      return log::warn("deployment cannot be served",
-                       {{"deployment", to_string(spec.key)}, {"why", each.error().message}});
+  for (const auto& entry : snapshot.of(Kind::kDeployment, "")) {
+    const auto& spec = std::get<DeploymentSpec>(entry->draft.spec);
+    auto blueprint = plugins.serve({entry, &spec});  // the catalog's own
+    if (!blueprint) {
+      log::warn("deployment cannot be served",
+                {{"deployment", to_string(spec.key)}, {"why", blueprint.error().message}});
+      continue;
     }
-    each->revision = entry.revision;
-    each->terms.enabled = spec.enabled;
-    if (auto here = control::check_here(snapshot, entry, location); !here) {
-      each->terms.forbidden = std::move(here.error().message);
+    lifecycle::Wanted& each = out.emplace_back(*std::move(blueprint), entry->revision);
+    each.terms.enabled = spec.enabled;
+    if (auto here = control::check_here(snapshot, *entry, location); !here) {
+      each.terms.forbidden = std::move(here.error().message);
     }
-    each->budget = control::token_budget(snapshot, entry, pools);
-    out.push_back(*std::move(each));
-  });
+    each.budget = control::token_budget(snapshot, *entry, pools);
+  }
   return out;
 }
 

@@ -90,7 +90,7 @@ Api::Api(Parts parts)
           parts_.loops, [this](const Entry& entry) { return show(entry, false); })) {}
 
 json::object Api::show(const Entry& entry, bool whole) const {
-  const ResourceKey& key = entry.resource.key;
+  const ResourceKey& key = entry.key();
   if (key.kind != Kind::kDeployment) return resource_json(entry, nullptr);
   const auto status = parts_.dispatcher.status_of(deployment_key(key));
   json::object out = resource_json(entry, status ? &*status : nullptr);

@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <iterator>
 
 #include "host/config/manifest.h"
 
 namespace tenon::control {
 namespace {
 
-constexpr std::size_t kPageSize = 10'000;
+// Few at a time: what reading them takes is used again for the next ones.
+constexpr std::size_t kPageSize = 200;
 
 std::string document_of(const Draft& draft) {
   return boost::json::serialize(config::spec_json(draft, false));
@@ -55,18 +58,20 @@ Result<void> Catalog::load() {
     for (bool more = true; more;) {
       auto page = store_.list(kind, last, kPageSize);
       if (!page) return std::unexpected(page.error());
-      for (Resource& resource : page->items) {
+      for (const Resource& resource : page->items) {
         auto draft = config::draft_of(resource);
         if (!draft) return std::unexpected(draft.error());
         last = resource.key;
-        const auto revision = revisions->find(deployment_key(resource.key));
-        auto entry = std::make_shared<Entry>();
-        entry->draft = *std::move(draft);
-        entry->revision =
-            kind == Kind::kDeployment && revision != revisions->end() ? revision->second : 0;
-        entry->resource = std::move(resource);
-        snapshot->entries.emplace_hint(snapshot->entries.end(), entry->resource.key,
-                                       std::move(entry));
+        const auto revision = kind == Kind::kDeployment
+                                  ? revisions->find(deployment_key(resource.key))
+                                  : revisions->end();
+        snapshot->entries.push_back(std::make_shared<const Entry>(Entry{
+            .draft = *std::move(draft),
+            .version = resource.version,
+            .revision = revision == revisions->end() ? 0 : revision->second,
+            .created_at = resource.created_at,
+            .updated_at = resource.updated_at,
+            .authors = shared({resource.managed_by, resource.created_by, resource.updated_by})}));
       }
       snapshot->version = page->version;
       more = page->more;
@@ -74,6 +79,10 @@ Result<void> Catalog::load() {
   }
   snapshot_ = std::move(snapshot);
   return {};
+}
+
+std::shared_ptr<const Authors> Catalog::shared(Authors authors) {
+  return *authors_.insert(std::make_shared<const Authors>(std::move(authors))).first;
 }
 
 std::shared_ptr<const Snapshot> Catalog::snapshot() const {
@@ -112,7 +121,7 @@ std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& pla
     const Entry* entry = now.find(write.draft.key);
     store::Change& change = changes.emplace_back();
     change.key = write.draft.key;
-    change.expected = entry ? entry->resource.version : 0;
+    change.expected = entry ? entry->version : 0;
     if (write.remove) {
       change.verb = store::Change::Verb::kRemove;
       continue;
@@ -128,30 +137,36 @@ std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& pla
   const auto done = store_.apply(changes, {who.name, at});
   if (!done) return std::unexpected(store_refused(done.error()));
 
-  auto next = std::make_shared<Snapshot>(now);
+  auto next = std::make_shared<Snapshot>();
+  next->version = now.version;
+  std::set<ResourceKey> removed;
+  Snapshot::Entries fresh;
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    const ResourceKey& key = changes[i].key;
-    const Entry* before = now.find(key);
-    next->version = std::max(next->version, (*done)[i].version);
-    if (plan.writes[i].remove) {
-      next->entries.erase(key);
+    const Write& write = plan.writes[i];
+    const store::Outcome& outcome = (*done)[i];
+    next->version = std::max(next->version, outcome.version);
+    if (write.remove) {
+      removed.insert(write.draft.key);
       continue;
     }
-    auto entry = std::make_shared<Entry>();
-    entry->draft = plan.writes[i].draft;
-    entry->resource = {.key = key,
-                       .version = (*done)[i].version,
-                       .managed_by = plan.writes[i].managed_by,
-                       .created_by = before ? before->resource.created_by : who.name,
-                       .updated_by = who.name,
-                       .created_at = before ? before->resource.created_at : at,
-                       .updated_at = at,
-                       .document = std::move(changes[i].document)};
-    entry->revision = (*done)[i].revision != 0 ? (*done)[i].revision
-                      : before                 ? before->revision
-                                               : 0;
-    next->entries[key] = std::move(entry);
+    const Entry* before = now.find(write.draft.key);
+    fresh.push_back(std::make_shared<const Entry>(
+        Entry{.draft = write.draft,
+              .version = outcome.version,
+              .revision = outcome.revision != 0 ? outcome.revision
+                          : before              ? before->revision
+                                                : 0,
+              .created_at = before ? before->created_at : at,
+              .updated_at = at,
+              .authors = shared({write.managed_by, before ? before->authors->created_by : who.name,
+                                 who.name})}));
   }
+  std::ranges::sort(fresh, {}, Snapshot::key_of);
+  // Of a key that both have, the fresh one.
+  std::ranges::set_union(fresh, now.entries, std::back_inserter(next->entries), {},
+                         Snapshot::key_of, Snapshot::key_of);
+  std::erase_if(next->entries, [&](const auto& entry) { return removed.contains(entry->key()); });
+  std::erase_if(authors_, [](const auto& authors) { return authors.use_count() == 1; });
   return next;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -37,7 +38,12 @@ class Catalog {
   Catalog(store::Store& store, Ground ground, Clock clock)
       : store_(store), ground_(std::move(ground)), clock_(std::move(clock)) {}
 
+  struct ByValue {
+    bool operator()(const auto& a, const auto& b) const { return *a < *b; }
+  };
+
   Result<void> load();
+  std::shared_ptr<const Authors> shared(Authors);
   std::expected<std::shared_ptr<Snapshot>, Refused> write(const Plan&, const Who&, const Snapshot&);
 
   store::Store& store_;
@@ -45,6 +51,7 @@ class Catalog {
   const Clock clock_;
   std::mutex changing_;  // held over a change, also while the disk is waited for
   std::vector<Listener> listeners_;
+  std::set<std::shared_ptr<const Authors>, ByValue> authors_;  // of all entries, each kept once
   mutable std::mutex mutex_;  // of what follows
   std::shared_ptr<const Snapshot> snapshot_;
 };

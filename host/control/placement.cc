@@ -21,7 +21,7 @@ bool regulates_places(const policy::Level& level) {
 
 Result<void> check_here(const Snapshot& snapshot, const Entry& deployment,
                         const std::string& location) {
-  const ResourceKey& key = deployment.resource.key;
+  const ResourceKey& key = deployment.key();
   const auto& spec = std::get<DeploymentSpec>(deployment.draft.spec);
   const auto find = [&snapshot](const ResourceKey& wanted) {
     const Entry* entry = snapshot.find(wanted);

@@ -40,7 +40,7 @@ class Next {
   template <class Visit>
   void each(Kind kind, std::string_view workspace, Visit visit) const {
     now_.each(kind, workspace, [&](const Entry& entry) {
-      if (!changed_.contains(entry.resource.key)) visit(entry.draft);
+      if (!changed_.contains(entry.key())) visit(entry.draft);
     });
     for (const auto& [key, draft] : changed_) {
       if (draft && key.kind == kind && (workspace.empty() || key.workspace == workspace)) {
@@ -96,7 +96,7 @@ class Planner {
     if (change.remove && !entry) {
       return refuse(i, api::kResourceNotFound, fmt::format("there is no {}", to_string(key)));
     }
-    if (const std::uint64_t has = entry ? entry->resource.version : 0;
+    if (const std::uint64_t has = entry ? entry->version : 0;
         change.version && *change.version != has) {
       return refuse(i, api::kVersionConflict,
                     has == 0 ? fmt::format("{} does not exist, the request is for its version {}",
@@ -106,12 +106,12 @@ class Planner {
                                            to_string(key), has, *change.version));
     }
     // A manifest that says what is there already takes nothing over.
-    const bool mine = !entry || entry->resource.managed_by == who_.managed_by ||
-                      entry->resource.managed_by == kMadeByHost;
+    const bool mine = !entry || entry->authors->managed_by == who_.managed_by ||
+                      entry->authors->managed_by == kMadeByHost;
     if (!mine && !who_.force && !same) {
       return refuse(i, api::kManagedElsewhere,
                     fmt::format("{} is managed by {}: change it there, or force the change",
-                                to_string(key), entry->resource.managed_by));
+                                to_string(key), entry->authors->managed_by));
     }
     accepted_[i] = true;
     next_.set(key, change.remove ? nullptr : &change.draft);
@@ -208,7 +208,7 @@ class Planner {
       return refuse(i, api::kInUse, fmt::format("{} still holds {}", to_string(key), shown(left)));
     }
     now_.each(Kind::kEnvironment, key.name, [&](const Entry& entry) {
-      next_.set(entry.resource.key, nullptr);
+      next_.set(entry.key(), nullptr);
       plan_.writes.push_back({entry.draft, true, {}});
     });
   }

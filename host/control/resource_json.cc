@@ -79,17 +79,16 @@ json::array events_json(const lifecycle::DeploymentStatus& status) {
 }
 
 json::object resource_json(const Entry& entry, const lifecycle::DeploymentStatus* status) {
-  const Resource& resource = entry.resource;
-  json::object metadata = key_json(resource.key);
+  json::object metadata = key_json(entry.key());
   metadata.erase("kind");
-  metadata["version"] = resource.version;
+  metadata["version"] = entry.version;
   if (entry.revision != 0) metadata["revision"] = entry.revision;
-  metadata["managedBy"] = resource.managed_by;
-  metadata["createdAt"] = utc_text(resource.created_at);
-  metadata["createdBy"] = resource.created_by;
-  metadata["updatedAt"] = utc_text(resource.updated_at);
-  metadata["updatedBy"] = resource.updated_by;
-  json::object out{{"kind", to_string(resource.key.kind)},
+  metadata["managedBy"] = entry.authors->managed_by;
+  metadata["createdAt"] = utc_text(entry.created_at);
+  metadata["createdBy"] = entry.authors->created_by;
+  metadata["updatedAt"] = utc_text(entry.updated_at);
+  metadata["updatedBy"] = entry.authors->updated_by;
+  json::object out{{"kind", to_string(entry.key().kind)},
                    {"metadata", std::move(metadata)},
                    {"spec", config::spec_json(entry.draft, true)}};
   if (status) out["status"] = status_json(*status);

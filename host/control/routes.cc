@@ -63,10 +63,9 @@ void list(Api& api, Call& call) {
   json::array items;
   json::value next = nullptr;
   const ResourceKey* last = nullptr;
-  for (auto each = after.empty() ? snapshot->entries.lower_bound({kind, workspace, "", ""})
-                                 : snapshot->entries.upper_bound(from);
+  for (auto each = after.empty() ? snapshot->from(from) : snapshot->after(from);
        each != snapshot->entries.end(); ++each) {
-    const ResourceKey& key = each->first;
+    const ResourceKey& key = (*each)->key();
     if (key.kind != kind || (!kGlobal && key.workspace != workspace)) break;
     if (environment && key.environment != *environment) continue;
     if (items.size() == limit) {
@@ -74,7 +73,7 @@ void list(Api& api, Call& call) {
       break;
     }
     last = &key;
-    items.push_back(api.show(*each->second, false));
+    items.push_back(api.show(**each, false));
   }
   call.answer(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
 }

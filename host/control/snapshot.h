@@ -1,39 +1,76 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/domain/draft.h"
 
 namespace tenon::control {
 
+// Who answers for a resource; one for all that a file or a key wrote.
+struct Authors {
+  std::string managed_by;  // "api", or "file:PATH" of the manifest that holds it
+  std::string created_by = {}, updated_by = {};
+
+  auto operator<=>(const Authors&) const = default;
+};
+
+// A resource as it is stored, its document read.
 struct Entry {
-  Resource resource;           // as stored
-  Draft draft;                 // what its document says
+  using Time = std::chrono::system_clock::time_point;
+
+  Draft draft;
+  std::uint64_t version = 0;
   std::uint64_t revision = 0;  // of a deployment: the one that serves
+  Time created_at{}, updated_at{};
+  std::shared_ptr<const Authors> authors = {};
+
+  const ResourceKey& key() const { return draft.key; }
 };
 
 // All resources at one time; never changed, replaced as a whole.
 struct Snapshot {
-  std::uint64_t version = 0;
-  std::map<ResourceKey, std::shared_ptr<const Entry>> entries;
+  using Entries = std::vector<std::shared_ptr<const Entry>>;
+  using At = Entries::const_iterator;
 
-  const Entry* find(const ResourceKey& key) const {
-    const auto found = entries.find(key);
-    return found == entries.end() ? nullptr : found->second.get();
+  std::uint64_t version = 0;
+  Entries entries;  // in the order of their keys
+
+  static const ResourceKey& key_of(const std::shared_ptr<const Entry>& entry) {
+    return entry->key();
+  }
+  // The first that is not before, or that is after, a key.
+  At from(const ResourceKey& key) const {
+    return std::ranges::lower_bound(entries, key, {}, key_of);
+  }
+  At after(const ResourceKey& key) const {
+    return std::ranges::upper_bound(entries, key, {}, key_of);
   }
 
-  // Calls visit(const Entry&) for each of a kind; workspace "" means all.
+  const Entry* find(const ResourceKey& key) const {
+    const At found = from(key);
+    return found == entries.end() || (*found)->key() != key ? nullptr : found->get();
+  }
+
+  // Those of a kind; workspace "" means all.
+  std::span<const std::shared_ptr<const Entry>> of(Kind kind, std::string_view workspace) const {
+    const At begin = from({kind, std::string(workspace), "", ""});
+    return {begin, std::partition_point(begin, entries.end(), [&](const auto& entry) {
+              const ResourceKey& key = entry->key();
+              return key.kind == kind && (workspace.empty() || key.workspace == workspace);
+            })};
+  }
+
+  // Calls visit(const Entry&) for each of them.
   template <class Visit>
   void each(Kind kind, std::string_view workspace, Visit visit) const {
-    auto at = entries.lower_bound({kind, std::string(workspace), "", ""});
-    for (; at != entries.end() && at->first.kind == kind; ++at) {
-      if (!workspace.empty() && at->first.workspace != workspace) break;
-      visit(*at->second);
-    }
+    for (const auto& entry : of(kind, workspace)) visit(*entry);
   }
 };
 

@@ -6,7 +6,7 @@ namespace tenon::control {
 
 metering::TokenBudget token_budget(const Snapshot& snapshot, const Entry& deployment,
                                    metering::TokenPools& pools) {
-  const ResourceKey& key = deployment.resource.key;
+  const ResourceKey& key = deployment.key();
   const auto find = [&snapshot](const ResourceKey& wanted) {
     const Entry* entry = snapshot.find(wanted);
     return entry ? &entry->draft : nullptr;

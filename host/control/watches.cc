@@ -17,39 +17,26 @@ bool matches(const Watches::Filter& filter, const ResourceKey& key) {
          (!filter.environment || key.environment == *filter.environment);
 }
 
-using Entries = decltype(Snapshot::entries);
-
-// The part of a snapshot that can match.
-std::pair<Entries::const_iterator, Entries::const_iterator> range(const Snapshot& snapshot,
-                                                                  const Watches::Filter& filter) {
-  const auto begin = snapshot.entries.lower_bound({filter.kind, filter.workspace, "", ""});
-  auto end = begin;
-  while (end != snapshot.entries.end() && end->first.kind == filter.kind &&
-         end->first.workspace == filter.workspace) {
-    ++end;
-  }
-  return {begin, end};
-}
-
 }  // namespace
 
 std::string Watches::event(const Filter& filter, std::string_view name, const Entry& entry) const {
-  if (!matches(filter, entry.resource.key)) return {};
+  if (!matches(filter, entry.key())) return {};
   return fmt::format("event: {}\ndata: {}\n\n", name, boost::json::serialize(describe_(entry)));
 }
 
 // Walks both side by side, in the order of their keys.
 std::string Watches::changes(const Watch& watch, const Snapshot& snapshot) const {
-  auto [old, old_end] = range(*watch.seen, watch.filter);
-  auto [now, now_end] = range(snapshot, watch.filter);
+  const auto before = watch.seen->of(watch.filter.kind, watch.filter.workspace);
+  const auto after = snapshot.of(watch.filter.kind, watch.filter.workspace);
+  auto old = before.begin(), now = after.begin();
   std::string out;
-  while (old != old_end || now != now_end) {
-    if (now == now_end || (old != old_end && old->first < now->first)) {
-      out += event(watch.filter, "removed", *(old++)->second);
-    } else if (old == old_end || now->first < old->first) {
-      out += event(watch.filter, "added", *(now++)->second);
+  while (old != before.end() || now != after.end()) {
+    if (now == after.end() || (old != before.end() && (*old)->key() < (*now)->key())) {
+      out += event(watch.filter, "removed", **old++);
+    } else if (old == before.end() || (*now)->key() < (*old)->key()) {
+      out += event(watch.filter, "added", **now++);
     } else {
-      if (old->second != now->second) out += event(watch.filter, "changed", *now->second);
+      if (*old != *now) out += event(watch.filter, "changed", **now);
       ++old;
       ++now;
     }

@@ -67,8 +67,6 @@ struct DeploymentSpec {
   Scale scale;
   DeploymentLimits limits;
   std::vector<GivenOption> given;  // the plugin's own options, as they were written
-  std::vector<std::pair<std::string, std::string>> options;  // … checked, with its defaults; filled
-                                                             // in for a replica's start only
   std::vector<std::pair<std::string, std::string>> environment;  // values for the worker
   std::vector<std::string> secrets;  // names among them whose value is never shown
 

@@ -9,17 +9,16 @@
 namespace tenon::lifecycle {
 
 bool Revision::same_worker(const Revision& other) const {
-  const auto worker_part = [](const DeploymentSpec& s) {
-    return std::tie(s.runtime, s.model_path, s.flavors, s.isolation, s.limits.memory, s.options,
-                    s.environment);
+  const auto worker_part = [](const Revision& r) {
+    const DeploymentSpec& s = r.spec();
+    return std::tie(s.runtime, s.model_path, s.flavors, s.isolation, s.limits.memory,
+                    s.environment, r.options(), r.grant(), r.plugin().library, r.plugin().version);
   };
-  return worker_part(spec_) == worker_part(other.spec_) && grant_ == other.grant_ &&
-         manifest_->library == other.manifest_->library &&
-         manifest_->version == other.manifest_->version;
+  return worker_part(*this) == worker_part(other);
 }
 
 bool Revision::operator==(const Revision& other) const {
-  return same_worker(other) && spec_ == other.spec_ && number_ == other.number_ &&
+  return same_worker(other) && spec() == other.spec() && number_ == other.number_ &&
          terms_ == other.terms_;
 }
 
@@ -30,33 +29,44 @@ Deployment::Deployment(DeploymentKey key, std::shared_ptr<Context> context, std:
       metrics_(context_->metrics.of(key_)),
       id_(id),
       main_(std::move(main)),
-      lanes_(context_->loops.size()) {}
+      cells_(context_->loops.size()) {}
 
-Deployment::~Deployment() = default;
+Deployment::~Deployment() {
+  for (const auto& cell : cells_) delete cell.load();
+}
+
+Deployment::Cell& Deployment::cell(unsigned loop) {
+  std::atomic<Cell*>& here = cells_[loop];
+  if (Cell* there = here.load(std::memory_order_relaxed)) return *there;
+  here.store(new Cell);
+  return *here.load(std::memory_order_relaxed);
+}
 
 Lane& Deployment::lane(unsigned loop) {
-  Cell& cell = lanes_[loop];
-  if (!cell.lane) {
-    cell.present.store(true);
-    cell.lane = std::make_unique<Lane>(*this, loop);
-    cell.lane->refresh();
+  Cell& mine = cell(loop);
+  if (!mine.lane) {
+    mine.present.store(true);
+    mine.lane = std::make_unique<Lane>(*this, loop);
+    mine.lane->refresh();
   }
-  return *cell.lane;
+  return *mine.lane;
 }
 
 Lane* Deployment::lane_if_any(unsigned loop) {
-  return lanes_[loop].lane.get();
+  return cell(loop).lane.get();
 }
 
 void Deployment::drop_lane(unsigned loop) {
-  lanes_[loop].lane.reset();
-  lanes_[loop].present.store(false);
+  cell(loop).lane.reset();
+  cell(loop).present.store(false);
 }
 
 LoadGauge::Reading Deployment::load(TimePoint now) const {
   LoadGauge::Reading all;
-  for (const Cell& cell : lanes_) {
-    const LoadGauge::Reading one = cell.gauge.read(now);
+  for (const auto& each : cells_) {
+    const Cell* cell = each.load();
+    if (!cell) continue;
+    const LoadGauge::Reading one = cell->gauge.read(now);
     all.requests += one.requests;
     all.request_seconds += one.request_seconds;
   }
@@ -141,8 +151,9 @@ void Deployment::remember(std::string question, std::shared_ptr<const Answer> an
 }
 
 void Deployment::tell_lanes(std::function<void(Deployment&, unsigned)> what) {
-  for (unsigned loop = 0; loop < lanes_.size(); ++loop) {
-    if (!lanes_[loop].present.load()) continue;
+  for (unsigned loop = 0; loop < cells_.size(); ++loop) {
+    const Cell* cell = cells_[loop].load();
+    if (!cell || !cell->present.load()) continue;
     boost::asio::post(context_->loops.loop(loop),
                       [self = shared_from_this(), loop, what] { what(*self, loop); });
   }
@@ -196,8 +207,9 @@ void Deployment::refresh_lanes() {
 }
 
 void Deployment::forget_canary() {
-  for (Cell& cell : lanes_) {
-    if (cell.lane) cell.lane->forget_canary();
+  for (const auto& each : cells_) {
+    const Cell* cell = each.load();
+    if (cell && cell->lane) cell->lane->forget_canary();
   }
   const std::lock_guard lock(mutex_);
   canary_.reset();

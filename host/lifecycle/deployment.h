@@ -51,23 +51,31 @@ struct Terms {
   bool operator==(const Terms&) const = default;
 };
 
+// A plugin's options, checked, with its defaults.
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+// What replicas are started by. A fleet has many deployments, so they share what is the same.
+struct Blueprint {
+  std::shared_ptr<const DeploymentSpec> spec;
+  std::shared_ptr<const plugins::Manifest> plugin;
+  std::shared_ptr<const PluginGrant> grant;
+  std::shared_ptr<const Options> options;
+};
+
 // A deployment as it was configured at one time; what find() gives out.
 class Revision final : public Target {
  public:
-  Revision(DeploymentSpec spec, std::shared_ptr<const plugins::Manifest> manifest,
-           PluginGrant grant, std::shared_ptr<Deployment> deployment, std::uint64_t number = 1,
+  Revision(Blueprint blueprint, std::shared_ptr<Deployment> deployment, std::uint64_t number = 1,
            Terms terms = {})
-      : spec_(std::move(spec)),
-        manifest_(std::move(manifest)),
-        grant_(std::move(grant)),
+      : blueprint_(std::move(blueprint)),
         deployment_(std::move(deployment)),
         number_(number),
         terms_(std::move(terms)) {}
 
-  const DeploymentSpec& spec() const override { return spec_; }
-  const plugins::Manifest& plugin() const override { return *manifest_; }
-  const std::shared_ptr<const plugins::Manifest>& manifest() const { return manifest_; }
-  const PluginGrant& grant() const { return grant_; }
+  const DeploymentSpec& spec() const override { return *blueprint_.spec; }
+  const plugins::Manifest& plugin() const override { return *blueprint_.plugin; }
+  const PluginGrant& grant() const { return *blueprint_.grant; }
+  const Options& options() const { return *blueprint_.options; }
   Deployment& deployment() const { return *deployment_; }
   const std::shared_ptr<Deployment>& shared_deployment() const { return deployment_; }
 
@@ -79,9 +87,7 @@ class Revision final : public Target {
   bool operator==(const Revision&) const;
 
  private:
-  DeploymentSpec spec_;
-  std::shared_ptr<const plugins::Manifest> manifest_;
-  PluginGrant grant_;
+  Blueprint blueprint_;
   std::shared_ptr<Deployment> deployment_;
   std::uint64_t number_;
   Terms terms_;
@@ -121,8 +127,8 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   Lane& lane(unsigned loop);
   Lane* lane_if_any(unsigned loop);
   void drop_lane(unsigned loop);
-  scheduler::Share& share(unsigned loop) { return lanes_[loop].share; }
-  LoadGauge& gauge(unsigned loop) { return lanes_[loop].gauge; }
+  scheduler::Share& share(unsigned loop) { return cell(loop).share; }
+  LoadGauge& gauge(unsigned loop) { return cell(loop).gauge; }
 
   // [any] Has the keeper look at this deployment soon.
   void nudge();
@@ -186,10 +192,13 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   DeploymentStatus status() const;  // [any]
 
  private:
+  struct Cell;
+  Cell& cell(unsigned loop);
   DeploymentStatus own_status() const;
   void tell_lanes(std::function<void(Deployment&, unsigned loop)>);
   void refresh_lanes();
 
+  // What one loop has of it; made when the first request comes there.
   struct Cell {
     std::atomic<bool> present{false};
     std::unique_ptr<Lane> lane;  // touched on its loop only
@@ -202,7 +211,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   const std::shared_ptr<telemetry::DeploymentMetrics> metrics_;
   const std::uint64_t id_;
   const std::shared_ptr<Deployment> main_;
-  std::vector<Cell> lanes_;
+  std::vector<std::atomic<Cell*>> cells_;  // owned; each set once, on its loop
 
   std::atomic<unsigned> queued_{0};
   std::atomic<unsigned> grow_above_{~0U};

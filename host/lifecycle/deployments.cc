@@ -82,16 +82,16 @@ void Deployments::apply(std::vector<Wanted> wanted) {
   auto after = std::make_shared<Names>();
   std::vector<const Names::Entry*> changed;
   for (Wanted& w : wanted) {
-    const auto found = before->entries.find(name_of(w.spec.key));
+    const DeploymentKey& key = w.blueprint.spec->key;
+    const auto found = before->entries.find(name_of(key));
     const bool known = found != before->entries.end();
     Names::Entry entry = known ? found->second : Names::Entry{};
     const auto deployment = known ? entry.wanted->shared_deployment()
-                                  : std::make_shared<Deployment>(w.spec.key, context_, next_id_++);
+                                  : std::make_shared<Deployment>(key, context_, next_id_++);
     deployment->set_budget(std::move(w.budget));
     auto canary_now = canary(w, deployment, entry.canary);
-    auto revision =
-        std::make_shared<Revision>(std::move(w.spec), std::move(w.plugin), std::move(w.grant),
-                                   deployment, w.revision, std::move(w.terms));
+    auto revision = std::make_shared<Revision>(std::move(w.blueprint), deployment, w.revision,
+                                               std::move(w.terms));
     const bool same = known && *entry.wanted == *revision && entry.canary == canary_now;
     if (!known || *entry.wanted != *revision) entry.wanted = revision;
     if (!known) entry.serving = revision;
@@ -126,8 +126,7 @@ std::shared_ptr<const Canary> Deployments::canary(Wanted& wanted,
       lives ? before->revision->shared_deployment()
             : std::make_shared<Deployment>(main->key(), context_, next_id_++, main);
   auto revision =
-      std::make_shared<Revision>(std::move(w.spec), std::move(w.plugin), std::move(w.grant),
-                                 deployment, w.revision, wanted.terms);
+      std::make_shared<Revision>(std::move(w.blueprint), deployment, w.revision, wanted.terms);
   if (lives && *before->revision == *revision) {
     if (before->weight == w.weight) return before;
     revision = before->revision;
@@ -206,6 +205,10 @@ std::shared_ptr<Flight> Deployments::ask(const std::shared_ptr<Target>& target,
                                          Exchange& exchange) {
   const auto& revision = static_cast<const Revision&>(*target);
   return revision.deployment().lane(exchange.loop()).ask(target, exchange);
+}
+
+std::size_t Deployments::size() const {
+  return names()->entries.size();
 }
 
 std::vector<DeploymentStatus> Deployments::status() const {

@@ -16,20 +16,16 @@ namespace tenon::lifecycle {
 
 // A second revision that is to get a share of a deployment's requests.
 struct WantedCanary {
-  DeploymentSpec spec;  // of the same key
-  std::shared_ptr<const plugins::Manifest> plugin;
-  PluginGrant grant;
+  Blueprint blueprint;  // of the same key
   std::uint64_t revision = 0;
   unsigned weight = 0;  // percent
 };
 
-// A deployment as its owner wants it. A spec, with plugin and grant, is immutable under its
-// revision number; an earlier pair again rolls back. Only `terms`, `canary`, `budget` and what no
-// worker sees (scale, limits) may change under the same number.
+// A deployment as its owner wants it. A blueprint is immutable under its revision number; an
+// earlier pair again rolls back. Only `terms`, `canary`, `budget` and what no worker sees (scale,
+// limits) may change under the same number.
 struct Wanted {
-  DeploymentSpec spec;
-  std::shared_ptr<const plugins::Manifest> plugin;
-  PluginGrant grant;
+  Blueprint blueprint;
   std::uint64_t revision = 1;
   Terms terms{};
   std::optional<WantedCanary> canary{};
@@ -65,6 +61,7 @@ class Deployments final : public Dispatcher {
                           std::string_view environment) const override;
   std::shared_ptr<Flight> dispatch(const std::shared_ptr<Target>&, Exchange&) override;
   std::shared_ptr<Flight> ask(const std::shared_ptr<Target>&, Exchange&) override;
+  std::size_t size() const;  // [any]
   std::vector<DeploymentStatus> status() const override;
   std::optional<DeploymentStatus> status_of(const DeploymentKey&) const override;
 

@@ -308,7 +308,7 @@ workers::ReplicaSpec replica_spec(const Revision& revision, const Terms& terms) 
   spec.isolation = d.isolation;
   spec.model_name = d.key.model;
   spec.model_path = d.model_path;
-  spec.options = d.options;
+  spec.options = revision.options();
   spec.environment = d.environment;
   spec.lease.flavor = flavor_of(d, terms).value_or("");
   return spec;

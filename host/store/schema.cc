@@ -93,8 +93,10 @@ Result<std::int64_t> version_of(Database& db) {
 }  // namespace
 
 Result<void> migrate(Database& db) {
-  auto prepared =
-      db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
+  // What is read often the control plane keeps itself, so little is cached here: 256 kB.
+  auto prepared = db.execute(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+      "PRAGMA cache_size=-256");
   if (!prepared) {
     return fail(Code::kInternal,
                 fmt::format("{} is no store of Tenon, or it is damaged ({}): move it "

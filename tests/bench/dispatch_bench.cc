@@ -123,7 +123,8 @@ void dispatch(benchmark::State& state) {
     DeploymentSpec spec;
     spec.key = {"default", model(i), "production"};
     spec.scale = {.min_replicas = i < kLoops ? 1U : 0U, .target = 1'000};
-    wanted.push_back({std::move(spec), manifest, {}});
+    wanted.push_back({{std::make_shared<const DeploymentSpec>(std::move(spec)), manifest,
+                       std::make_shared<const PluginGrant>(), std::make_shared<const Options>()}});
   }
   deployments.apply(std::move(wanted));
   loops.start();

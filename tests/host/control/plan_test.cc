@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace tenon::control {
 namespace {
 
@@ -38,12 +40,12 @@ Draft deployment(std::string model, std::string environment = "production",
 class PlanTest : public ::testing::Test {
  protected:
   void have(Draft draft, std::string managed_by = "api") {
-    Resource resource;
-    resource.key = draft.key;
-    resource.version = ++now_.version;
-    resource.managed_by = std::move(managed_by);
-    const ResourceKey key = draft.key;
-    now_.entries[key] = std::make_shared<Entry>(Entry{resource, std::move(draft), 1});
+    now_.entries.push_back(std::make_shared<const Entry>(Entry{
+        .draft = std::move(draft),
+        .version = ++now_.version,
+        .revision = 1,
+        .authors = std::make_shared<const Authors>(Authors{.managed_by = std::move(managed_by)})}));
+    std::ranges::sort(now_.entries, {}, Snapshot::key_of);
   }
   void have_workspace() {
     have(workspace("w"));

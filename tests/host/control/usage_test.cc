@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/serialize.hpp>
 #include <deque>
@@ -202,10 +203,9 @@ TEST(UsageJson, AddsUpByWhatIsAsked) {
 TEST(TokenBudgets, HoldTheEnvironmentsPoliciesAndTheDeploymentsOwn) {
   Snapshot snapshot;
   const auto have = [&](Draft draft) {
-    auto entry = std::make_shared<Entry>();
-    entry->resource.key = draft.key;
-    entry->draft = std::move(draft);
-    snapshot.entries[entry->resource.key] = entry;
+    const auto entry = std::make_shared<const Entry>(Entry{.draft = std::move(draft)});
+    snapshot.entries.push_back(entry);
+    std::ranges::sort(snapshot.entries, {}, Snapshot::key_of);
     return entry;
   };
   have({{Kind::kPolicy, "w", "cap", ""}, {}, cap(100)});

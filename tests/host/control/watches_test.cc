@@ -50,15 +50,12 @@ class WatchesTest : public ::testing::Test {
     auto next = std::make_shared<Snapshot>();
     next->version = ++version_;
     for (const auto& [key, version] : all) {
-      const auto before = snapshot_->entries.find(key);
-      if (before != snapshot_->entries.end() && before->second->resource.version == version) {
-        next->entries.emplace(key, before->second);
-        continue;
-      }
-      auto entry = std::make_shared<Entry>();
-      entry->resource.key = key;
-      entry->resource.version = version;
-      next->entries.emplace(key, std::move(entry));
+      const auto before = snapshot_->from(key);
+      const Entry* same = snapshot_->find(key);
+      next->entries.push_back(same && same->version == version
+                                  ? *before
+                                  : std::make_shared<const Entry>(
+                                        Entry{.draft = {key, {}, {}}, .version = version}));
     }
     snapshot_ = next;
     watches_->on_snapshot(snapshot_);
@@ -72,7 +69,7 @@ class WatchesTest : public ::testing::Test {
 
   EventLoops loops_{1};
   std::shared_ptr<Watches> watches_ = std::make_shared<Watches>(loops_, [](const Entry& entry) {
-    return boost::json::object{{"name", entry.resource.key.name}};
+    return boost::json::object{{"name", entry.key().name}};
   });
   std::uint64_t version_ = 0;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();

@@ -114,7 +114,7 @@ TEST_F(BudgetTest, ACanarySpendsOfTheSame) {
   house.launcher.behave("m/new", {.usage = {10, 0}});
   Wanted wanted = with(budget(100));
   const Wanted other = House::revision("m", 2, "new");
-  wanted.canary = {other.spec, other.plugin, other.grant, 2, 50};
+  wanted.canary = {other.blueprint, 2, 50};
   house.apply({wanted});
   for (int i = 0; i < 10; ++i) EXPECT_EQ(house.send("m")->wait().status, 200U);
   EXPECT_EQ(house.send("m")->wait().status, 429U);

@@ -15,7 +15,7 @@ Wanted canary(std::uint64_t number, unsigned weight, const std::string& value = 
               const Scale& scale = {}) {
   Wanted wanted = House::revision("m", 1, "old", scale);
   const Wanted other = House::revision("m", number, value, scale);
-  wanted.canary = WantedCanary{other.spec, other.plugin, other.grant, number, weight};
+  wanted.canary = WantedCanary{other.blueprint, number, weight};
   return wanted;
 }
 

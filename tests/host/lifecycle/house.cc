@@ -150,15 +150,26 @@ Wanted House::wanted(const std::string& model, const Scale& scale, const Deploym
   spec.model_path = "/models/" + model;
   spec.scale = scale;
   spec.limits = limits;
-  return {std::move(spec), std::move(manifest), {}};
+  return {{std::make_shared<const DeploymentSpec>(std::move(spec)), std::move(manifest),
+           std::make_shared<const PluginGrant>(), std::make_shared<const Options>()}};
 }
 
 Wanted House::revision(const std::string& model, std::uint64_t number, const std::string& value,
                        const Scale& scale) {
   Wanted wanted = House::wanted(model, scale);
-  wanted.spec.options = {{"option", value}};
+  wanted.blueprint.options = shared({{"option", value}});
   wanted.revision = number;
   return wanted;
+}
+
+std::shared_ptr<const Options> House::shared(Options options) {
+  return std::make_shared<const Options>(std::move(options));
+}
+
+void House::change(Wanted& wanted, const std::function<void(DeploymentSpec&)>& change) {
+  auto spec = std::make_shared<DeploymentSpec>(*wanted.blueprint.spec);
+  change(*spec);
+  wanted.blueprint.spec = std::move(spec);
 }
 
 void House::apply(std::vector<Wanted> wanted) {

@@ -91,6 +91,8 @@ class House {
   // With this number, and an option that has this value.
   static Wanted revision(const std::string& model, std::uint64_t number, const std::string& value,
                          const Scale& = {});
+  static std::shared_ptr<const Options> shared(Options);
+  static void change(Wanted&, const std::function<void(DeploymentSpec&)>&);
   void apply(std::vector<Wanted>);
   void limits(unsigned replicas, std::uint64_t bytes = 0);
   std::shared_ptr<Client> send(const std::string& model, std::string body = "x", unsigned loop = 0);

@@ -9,7 +9,7 @@ using Start = Behaviour::Start;
 
 Wanted with_option(const std::string& model, const std::string& value) {
   Wanted wanted = House::wanted(model);
-  wanted.spec.options = {{"option", value}};
+  wanted.blueprint.options = House::shared({{"option", value}});
   return wanted;
 }
 

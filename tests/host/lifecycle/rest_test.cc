@@ -16,9 +16,12 @@ TEST(Rest, ADeploymentTakesLittleMemory) {
   std::vector<Wanted> wanted;
   for (unsigned i = 0; i < kDeployments; ++i) {
     wanted.push_back(House::wanted("model-" + std::to_string(i)));
-    wanted.back().plugin = pattern.plugin;
-    wanted.back().spec.model_path = "/var/lib/tenon/models/of-some-length/" + std::to_string(i);
-    wanted.back().spec.options = {{"maxBatchTokens", "16384"}, {"pooling", "mean"}};
+    House::change(wanted.back(), [&](DeploymentSpec& spec) {
+      spec.model_path = "/var/lib/tenon/models/of-some-length/" + std::to_string(i);
+    });
+    const auto spec = wanted.back().blueprint.spec;
+    wanted.back().blueprint = pattern.blueprint;  // they share the rest
+    wanted.back().blueprint.spec = spec;
   }
   house.apply(std::move(wanted));
   house.settle();

@@ -44,7 +44,7 @@ TEST(Storm, EveryRequestEndsOnceWhateverHappens) {
         break;
       case 4: {
         Wanted& changed = wanted[random() % wanted.size()];
-        changed.spec.options = {{"turn", std::to_string(random() % 3)}};
+        changed.blueprint.options = House::shared({{"turn", std::to_string(random() % 3)}});
         if (step % 10 == 0) house.apply(wanted);
         break;
       }

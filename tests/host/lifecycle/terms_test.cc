@@ -96,7 +96,7 @@ TEST(Terms, AReplicaOnAFlavorThatIsNotAllowedAnyMoreIsDrainedAndReplaced) {
   House house;
   house.launcher.behave("m", {.answers = false});
   Wanted wanted = House::wanted("m", {.min_replicas = 1, .max_replicas = 2});
-  wanted.spec.flavors = {"gpu/l4", "gpu/t4"};
+  House::change(wanted, [](DeploymentSpec& spec) { spec.flavors = {"gpu/l4", "gpu/t4"}; });
   house.apply({wanted});
   EXPECT_TRUE(eventually([&] { return house.status("m").replicas_ready == 1; }));
   const auto before = house.launcher.only("m");
