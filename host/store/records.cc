@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace tenon::store {
 
 std::string_view to_string(Done done) {
@@ -38,15 +40,21 @@ ApplyError conflict_error(Conflict conflict) {
 }
 
 void add(Use& to, const Use& more) {
-  to.requests += more.requests;
-  to.input_tokens += more.input_tokens;
-  to.output_tokens += more.output_tokens;
-  to.replica_milliseconds += more.replica_milliseconds;
-  to.device_byte_seconds += more.device_byte_seconds;
+  for (const auto number : {&Use::requests, &Use::input_tokens, &Use::output_tokens,
+                            &Use::replica_milliseconds, &Use::device_byte_seconds}) {
+    to.*number = kMostUsed - std::min(to.*number, kMostUsed) <= more.*number
+                     ? kMostUsed
+                     : to.*number + more.*number;
+  }
 }
 
 std::string label(const ApiKey& key) {
   return key.name.empty() ? "key " + key.id : fmt::format("key {} ({})", key.name, key.id);
+}
+
+std::string described(const ApiKey& key) {
+  return fmt::format("{}, {} of {}", label(key), to_string(key.role),
+                     key.workspace.empty() ? "all workspaces" : "workspace " + key.workspace);
 }
 
 Error no_key(std::string_view id) {

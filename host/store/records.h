@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,7 +46,7 @@ std::string_view to_string(Done);  // "created"
 struct Outcome {
   Done done = Done::kUnchanged;
   std::uint64_t version = 0;   // the resource's now; of a removal, the removal's own; of nothing 0
-  std::uint64_t revision = 0;  // of a deployment that was put: its newest
+  std::uint64_t revision = 0;  // that began; 0: none
 
   bool operator==(const Outcome&) const = default;
 };
@@ -82,6 +83,18 @@ struct Revision {
   bool operator==(const Revision&) const = default;
 };
 
+// Something that happened to it.
+struct Event {
+  DeploymentKey deployment;
+  Time at{};
+  std::string type;            // "LoadFailed"
+  std::string status;          // of the deployment after it: "DEPLOYED"
+  std::uint64_t revision = 0;  // that it concerns; 0: none
+  std::string message;         // may be empty
+
+  bool operator==(const Event&) const = default;
+};
+
 // ---- keys ----
 
 using Sha256 = std::array<std::byte, 32>;
@@ -99,6 +112,7 @@ struct ApiKey {
   bool operator==(const ApiKey&) const = default;
 };
 std::string label(const ApiKey&);  // "key ci (k3x9q0f7m2ab1)", as logs and the audit log tell it
+std::string described(const ApiKey&);  // "key ci (k3x9q0f7m2ab1), member of workspace team"
 
 Error no_key(std::string_view id);
 
@@ -108,6 +122,9 @@ struct KeyUse {
 };
 
 // ---- use ----
+
+// Numbers of what was used stay at this one once they reach it.
+inline constexpr std::uint64_t kMostUsed = std::numeric_limits<std::int64_t>::max();
 
 // What a token policy has counted for whoever carries it, in one window.
 struct TokenCount {
@@ -134,7 +151,7 @@ struct Use {
 
   bool operator==(const Use&) const = default;
 };
-// The numbers of `more` to those of `to`.
+// The numbers of `more` to those of `to`, which stay at kMostUsed.
 void add(Use& to, const Use& more);
 
 // ---- audit ----
@@ -155,8 +172,11 @@ struct AuditEntry {
 // How much of what only grows is kept; the oldest goes first.
 struct Bounds {
   std::size_t revisions = 10;  // of a deployment
+  std::size_t events = 50;     // likewise
   std::size_t audit = 100'000;
   std::chrono::hours use{24 * 400};
+
+  bool operator==(const Bounds&) const = default;
 };
 
 }  // namespace tenon::store

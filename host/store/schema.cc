@@ -11,7 +11,7 @@ constexpr std::int64_t kApplication = 0x54454E4F;  // "TENO"
 
 // Step N brings a store of version N to version N + 1. Never edited once released: add one.
 // Times are microseconds since 1970. Kind 4 is that of deployments (tenon::Kind).
-constexpr std::array<std::string_view, 3> kSteps = {
+constexpr std::array<std::string_view, 4> kSteps = {
     R"sql(
 CREATE TABLE state(version INTEGER NOT NULL) STRICT;
 INSERT INTO state VALUES (0);
@@ -60,6 +60,17 @@ CREATE TABLE use(
   input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
   replica_milliseconds INTEGER NOT NULL, device_byte_seconds INTEGER NOT NULL,
   PRIMARY KEY (workspace, hour, model, environment, revision, flavor)) STRICT, WITHOUT ROWID;
+)sql",
+    R"sql(
+CREATE TABLE event(
+  kind INTEGER NOT NULL DEFAULT 4 CHECK (kind = 4),
+  workspace TEXT NOT NULL, model TEXT NOT NULL, environment TEXT NOT NULL,
+  number INTEGER NOT NULL, at INTEGER NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL,
+  revision INTEGER NOT NULL, message TEXT NOT NULL,
+  PRIMARY KEY (workspace, model, environment, number),
+  FOREIGN KEY (kind, workspace, model, environment)
+    REFERENCES resource(kind, workspace, name, environment) ON DELETE CASCADE)
+  STRICT, WITHOUT ROWID;
 )sql"};
 
 Result<std::int64_t> pragma(Database& db, std::string_view name) {

@@ -25,12 +25,6 @@ ApiKey api_key_of(const Statement& row) {
   return key;
 }
 
-// "key ci (k3x9q0f7m2ab1), member of workspace team"
-std::string described(const ApiKey& key) {
-  return fmt::format("{}, {} of {}", label(key), to_string(key.role),
-                     key.workspace.empty() ? "all workspaces" : "workspace " + key.workspace);
-}
-
 }  // namespace
 
 Result<void> SqliteStore::add_key(const ApiKey& key, const Author& author) {

@@ -23,6 +23,8 @@ class SqliteStore final : public Store {
   Result<Page> list(Kind, const std::optional<ResourceKey>& after, std::size_t limit) override;
   Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() override;
   Result<std::vector<Revision>> revisions(const DeploymentKey&) override;
+  Result<void> add_events(std::span<const Event>) override;
+  Result<std::vector<Event>> events(const DeploymentKey&) override;
   Result<void> add_key(const ApiKey&, const Author&) override;
   Result<ApiKey> remove_key(std::string_view id, const Author&) override;
   Result<std::vector<ApiKey>> keys() override;
@@ -44,6 +46,7 @@ class SqliteStore final : public Store {
   Result<std::uint64_t> version();
   Result<std::uint64_t> begin_revision(const Change&, const Author&);
   Result<void> append_audit(const AuditEntry&);
+  Result<void> append(const Event&);
   Result<void> put(const TokenCount&);
   Result<void> add(const Use&);
   Result<void> forget_use(Time now);

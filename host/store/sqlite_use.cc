@@ -1,7 +1,6 @@
 // The part of the store that keeps what was used.
 
 #include <algorithm>
-#include <limits>
 
 #include "host/store/columns.h"
 #include "host/store/sqlite_store.h"
@@ -9,11 +8,8 @@
 namespace tenon::store {
 namespace {
 
-// The columns hold no more; sums stay there.
-constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
-
 std::uint64_t bounded(std::uint64_t number) {
-  return std::min(number, kMost);
+  return std::min(number, kMostUsed);
 }
 
 }  // namespace
@@ -61,7 +57,7 @@ Result<void> SqliteStore::add(const Use& use) {
   return (bind_key(statement, use.deployment)
           << to_micros(use.hour) << use.revision << use.flavor << bounded(use.requests)
           << bounded(use.input_tokens) << bounded(use.output_tokens)
-          << bounded(use.replica_milliseconds) << bounded(use.device_byte_seconds) << kMost)
+          << bounded(use.replica_milliseconds) << bounded(use.device_byte_seconds) << kMostUsed)
       .run();
 }
 

@@ -37,6 +37,10 @@ class Store {
   virtual Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() = 0;
   virtual Result<std::vector<Revision>> revisions(const DeploymentKey&) = 0;  // newest first
 
+  // Events of deployments that are there; others are passed over. The last of each are kept.
+  virtual Result<void> add_events(std::span<const Event>) = 0;
+  virtual Result<std::vector<Event>> events(const DeploymentKey&) = 0;  // oldest first
+
   // Token counts replace those of the same owner and policy; use is added to that of its hour.
   // Counts of windows that are over, and use of long ago, are forgotten now and then.
   virtual Result<void> book(std::span<const TokenCount>, std::span<const Use>, Time now) = 0;

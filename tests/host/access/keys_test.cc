@@ -1,24 +1,13 @@
 #include "host/access/keys.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-
-#include "host/store/sqlite_store.h"
+#include "tests/host/store/memory_store.h"
 
 namespace tenon::access {
 namespace {
 
 using namespace std::chrono_literals;
-namespace fs = std::filesystem;
-
-// A store in a folder of its own, gone with it.
-struct Folder {
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  const fs::path path = fs::temp_directory_path() / ("tenon-keys-" + std::to_string(::getpid()));
-};
 
 class KeysTest : public ::testing::Test {
  protected:
@@ -27,13 +16,12 @@ class KeysTest : public ::testing::Test {
   bool knows(const std::string& secret) {
     return access_.identify({Credential::Kind::kSecret, secret}, {now_, 1}).has_value();
   }
-  std::vector<store::AuditEntry> audit() { return *store_->audit(std::nullopt, 100); }
+  std::vector<store::AuditEntry> audit() { return *store_.audit(std::nullopt, 100); }
 
   Time now_{1'800'000'000s};
-  Folder folder_;
-  std::unique_ptr<store::Store> store_ = *store::SqliteStore::open(folder_.path / "tenon.db");
+  store::testing::MemoryStore store_;
   Access access_{{}};
-  Keys keys_{*store_, access_, system_random(), [this] { return now_; }};
+  Keys keys_{store_, access_, system_random(), [this] { return now_; }};
 };
 
 TEST_F(KeysTest, TheFirstKeyClosesTheHost) {
@@ -62,7 +50,7 @@ TEST_F(KeysTest, ADeletedKeyIsGoneAndTheHostStaysClosed) {
   EXPECT_FALSE(access_.open());
   EXPECT_EQ(keys_.remove(made->key.id, "key x").error().code, Code::kNotFound);
   Access later{{}};
-  Keys again(*store_, later, system_random(), [this] { return now_; });
+  Keys again(store_, later, system_random(), [this] { return now_; });
   ASSERT_TRUE(again.load());
   EXPECT_FALSE(later.open());
 }
@@ -70,7 +58,7 @@ TEST_F(KeysTest, ADeletedKeyIsGoneAndTheHostStaysClosed) {
 TEST_F(KeysTest, AnotherStartKnowsTheSameKeys) {
   const auto made = keys_.create({}, "anonymous");
   Access later{{}};
-  Keys again(*store_, later, system_random(), [this] { return now_; });
+  Keys again(store_, later, system_random(), [this] { return now_; });
   ASSERT_TRUE(again.load());
   EXPECT_TRUE(later.identify({Credential::Kind::kSecret, made->secret}, {now_, 1}));
 }
