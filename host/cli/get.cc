@@ -26,22 +26,24 @@ Result<json::value> parsed(const HttpReply& reply) {
   return out;
 }
 
-// Everything as TOML, but what happened to it as a table.
+// Everything as TOML, but what is left of its budgets, and what happened to it, as tables.
 void print_described(const json::value& resource, std::ostream& out) {
   json::value rest = resource;
-  json::array events;
-  if (json::object* fields = rest.if_object()) {
-    if (const json::value* found = fields->if_contains("events"); found && found->is_array()) {
-      events = found->get_array();
-      fields->erase("events");
-    }
+  std::vector<std::vector<std::vector<std::string>>> tables;
+  for (const Listing* listing : {&budgets_listing(), &events_listing()}) {
+    json::object* fields = rest.if_object();
+    const json::value* found = fields ? fields->if_contains(listing->name) : nullptr;
+    if (!found || !found->is_array()) continue;
+    std::vector<std::vector<std::string>> rows = {heads(*listing)};
+    for (const json::value& item : found->get_array()) rows.push_back(row(*listing, item));
+    if (rows.size() > 1) tables.push_back(std::move(rows));
+    fields->erase(listing->name);
   }
   out << as_toml(rest);
-  if (events.empty()) return;
-  std::vector<std::vector<std::string>> rows = {heads(events_listing())};
-  for (const json::value& event : events) rows.push_back(row(events_listing(), event));
-  out << "\n";
-  print_table(out, rows);
+  for (const auto& rows : tables) {
+    out << "\n";
+    print_table(out, rows);
+  }
 }
 
 std::string environment_or_usual(const std::string& environment) {

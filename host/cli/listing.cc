@@ -214,6 +214,22 @@ Result<const Listing*> find_kind(std::string_view word) {
   return find(word, true);
 }
 
+const Listing& budgets_listing() {
+  static const Listing kBudgets{"tokenBudgets",
+                                {},
+                                std::nullopt,
+                                "",
+                                false,
+                                {{"POLICY", "/policy", plain},
+                                 {"OF", "/owner", plain},
+                                 {"TOKENS", "/tokens", plain},
+                                 {"LIMIT", "/limit", plain},
+                                 {"SPENT", "/spent", plain},
+                                 {"LEFT", "/left", plain},
+                                 {"UNTIL", "/windowEnd", time_text}}};
+  return kBudgets;
+}
+
 const Listing& events_listing() {
   static const Listing kEvents{"events",
                                {},

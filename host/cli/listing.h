@@ -36,7 +36,9 @@ Result<const Listing*> find_listing(std::string_view word);
 // The same among kinds of resources only.
 Result<const Listing*> find_kind(std::string_view word);
 
-// What happened to a deployment: it comes with the deployment, not by itself.
+// What comes with a resource, not by itself: what is left of its token budgets, and what happened
+// to it.
+const Listing& budgets_listing();
 const Listing& events_listing();
 
 std::vector<std::string> heads(const Listing&);

@@ -178,6 +178,8 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
       loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
       launcher_(loops_, launcher_options(config_)),
       usage_(loops_.control(), [this](auto what) { control_.run(std::move(what)); }),
+      events_(
+          loops_.control(), [this](auto what) { control_.run(std::move(what)); }, *store_),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_),
                    &life_, &usage_.meter()),
       access_(kept.token_secret),
@@ -224,18 +226,20 @@ Result<void> ServedHost::start() {
   catalog_ = *std::move(catalog);
   api_ = std::make_unique<control::Api>(
       control::Api::Parts{loops_, *catalog_, *store_, deployments_, [this] { return known(); },
-                          machine_, config_.host.workspace, keys_, access_, usage_});
+                          machine_, config_.host.workspace, keys_, access_, usage_, events_});
   news_ = std::make_unique<News>([this](const DeploymentKey& key) {
     if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
   });
-  life_.add(*news_);
-  life_.add(usage_);
   if (auto applied = apply(files_, config_.host.prune); !applied) {
     return std::unexpected(applied.error());
   }
   files_ = {};
   access_.set_rate(config_.host.limits.requests_per_key);
   follow(catalog_->snapshot());
+  // That a host starts is news of none of its deployments.
+  life_.add(*news_);
+  life_.add(usage_);
+  life_.add(events_);
   catalog_->listen([this](const std::shared_ptr<const control::Snapshot>& snapshot) {
     api_->watches().on_snapshot(snapshot);
     boost::asio::post(loops_.control(), [this, snapshot] { follow(snapshot); });
@@ -253,14 +257,15 @@ void ServedHost::run() {
                                                            : "http://") +
                                         to_string(address)}});
   }
-  log::info("serving", {{"config", config_.file},
-                        {"deployments", deployments_.size()},
-                        {"loops", loops_.size()}});
+  log::info(
+      "serving",
+      {{"config", config_.file}, {"deployments", deployments_.size()}, {"loops", loops_.size()}});
   boost::asio::post(loops_.control(), [watch = devices_] { watch->refresh(); });
   loops_.start();
   loops_.join();
   control_.close();
   (void)usage_.save();  // the log tells why not
+  (void)events_.save();
   log::info("stopped");
 }
 
@@ -298,7 +303,12 @@ Result<ServedHost::Applied> ServedHost::apply(const std::vector<Loaded::File>& f
 }
 
 void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot) {
-  deployments_.apply(wanted(*snapshot, *known(), config_.host.location, usage_.pools()));
+  const auto known = this->known();
+  if (!blueprints_ || blueprints_->known() != known) {
+    blueprints_ = std::make_unique<Blueprints>(known);
+  }
+  deployments_.apply(wanted(*snapshot, *blueprints_, config_.host.location, usage_.pools()));
+  blueprints_->forget_unused();
   // What reading took (a tree of the file, mostly) goes back to the system.
   ::malloc_trim(0);
 }

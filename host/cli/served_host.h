@@ -9,9 +9,11 @@
 
 #include "host/access/access.h"
 #include "host/access/keys.h"
+#include "host/cli/blueprints.h"
 #include "host/cli/machine.h"
 #include "host/control/api.h"
 #include "host/control/control.h"
+#include "host/control/event_books.h"
 #include "host/control/usage_books.h"
 #include "host/devices/cpus.h"
 #include "host/devices/device_watch.h"
@@ -83,6 +85,7 @@ class ServedHost {
   Machine machine_;
   mutable std::mutex known_mutex_;
   std::shared_ptr<const control::Known> known_;
+  std::unique_ptr<Blueprints> blueprints_;  // [control]
   const std::unique_ptr<store::Store> store_;
   std::unique_ptr<control::Catalog> catalog_;
   const devices::Cpus cpus_;
@@ -96,6 +99,7 @@ class ServedHost {
   lifecycle::LifeObservers life_;
   std::unique_ptr<lifecycle::LifeObserver> news_;  // for those who watch
   control::UsageBooks usage_;
+  control::EventBooks events_;
   lifecycle::Deployments deployments_;
   access::Access access_;
   access::Keys keys_;

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "host/control/api.h"
+#include "host/cli/blueprints.h"
 #include "host/control/snapshot.h"
 #include "host/lifecycle/deployments.h"
 #include "host/metering/token_pools.h"
@@ -12,7 +12,7 @@ namespace tenon::cli {
 
 // What the life cycle is to make real of these resources, on a host at this [[location]] ("":
 // none). A deployment that cannot run here is left out, and the log says why.
-std::vector<lifecycle::Wanted> wanted(const control::Snapshot&, const control::Known&,
+std::vector<lifecycle::Wanted> wanted(const control::Snapshot&, Blueprints&,
                                       const std::string& location, metering::TokenPools&);
 
 }  // namespace tenon::cli

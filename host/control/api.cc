@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "host/config/json_nodes.h"
+#include "host/control/event_books.h"
 #include "host/control/resource_json.h"
+#include "host/control/token_budgets.h"
+#include "host/control/usage_books.h"
 
 namespace tenon::control {
 namespace {
@@ -91,10 +95,18 @@ Api::Api(Parts parts)
 
 json::object Api::show(const Entry& entry, bool whole) const {
   const ResourceKey& key = entry.key();
-  if (key.kind != Kind::kDeployment) return resource_json(entry, nullptr);
-  const auto status = parts_.dispatcher.status_of(deployment_key(key));
+  const bool runs = key.kind == Kind::kDeployment;
+  const auto status = runs ? parts_.dispatcher.status_of(deployment_key(key)) : std::nullopt;
   json::object out = resource_json(entry, status ? &*status : nullptr);
-  if (whole && status) out["events"] = events_json(*status);
+  if (!whole) return out;
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  auto budgets = budgets_json(budgets_of(key, parts_.usage.pools(), now));
+  if (!budgets.empty()) out["tokenBudgets"] = std::move(budgets);
+  if (!runs) return out;
+  // A store that cannot be read hides no resource.
+  if (const auto events = parts_.events.of(deployment_key(key))) {
+    out["events"] = events_json(*events);
+  }
   return out;
 }
 

@@ -16,6 +16,7 @@
 
 namespace tenon::control {
 
+class EventBooks;
 class UsageBooks;
 
 // What resources are held against; replaced as a whole when the configuration is read again.
@@ -38,6 +39,7 @@ class Api {
     access::Keys& keys;
     const access::Access& access;
     UsageBooks& usage;
+    EventBooks& events;
   };
   explicit Api(Parts);
 

@@ -158,8 +158,8 @@ std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& pla
                                                 : 0,
               .created_at = before ? before->created_at : at,
               .updated_at = at,
-              .authors = shared({write.managed_by, before ? before->authors->created_by : who.name,
-                                 who.name})}));
+              .authors = shared(
+                  {write.managed_by, before ? before->authors->created_by : who.name, who.name})}));
   }
   std::ranges::sort(fresh, {}, Snapshot::key_of);
   // Of a key that both have, the fresh one.

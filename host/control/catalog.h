@@ -52,7 +52,7 @@ class Catalog {
   std::mutex changing_;  // held over a change, also while the disk is waited for
   std::vector<Listener> listeners_;
   std::set<std::shared_ptr<const Authors>, ByValue> authors_;  // of all entries, each kept once
-  mutable std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;                                   // of what follows
   std::shared_ptr<const Snapshot> snapshot_;
 };
 

@@ -1,10 +1,12 @@
 #include "host/control/resource_json.h"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <chrono>
 #include <cmath>
 
 #include "host/config/manifest.h"
+#include "host/control/token_budgets.h"
 #include "host/domain/moment.h"
 
 namespace tenon::control {
@@ -65,15 +67,30 @@ json::object status_json(const lifecycle::DeploymentStatus& status) {
   return out;
 }
 
-json::array events_json(const lifecycle::DeploymentStatus& status) {
+json::array events_json(std::span<const store::Event> events) {
   json::array out;
-  for (const lifecycle::LifeEvent& event : status.events) {
-    json::object told{{"time", utc_text(event.when)},
-                      {"type", lifecycle::to_string(event.type)},
-                      {"status", to_string(event.phase)}};
+  for (const store::Event& event : events) {
+    json::object told{{"time", utc_text(event.at)}, {"type", event.type}, {"status", event.status}};
     if (event.revision != 0) told["revision"] = event.revision;
     if (!event.message.empty()) told["message"] = event.message;
     out.push_back(std::move(told));
+  }
+  return out;
+}
+
+json::array budgets_json(std::span<const metering::TokenPools::Reading> readings) {
+  json::array out;
+  for (const metering::TokenPools::Reading& reading : readings) {
+    for (const BudgetLimit& each : limits_of(reading)) {
+      out.push_back(json::object{{"policy", reading.state.policy},
+                                 {"owner", to_string(reading.state.owner)},
+                                 {"tokens", policy::to_string(each.tokens)},
+                                 {"limit", each.limit},
+                                 {"spent", each.spent},
+                                 {"left", each.limit - std::min(each.spent, each.limit)},
+                                 {"windowBegin", utc_text(reading.state.window.begin)},
+                                 {"windowEnd", utc_text(reading.state.window.end)}});
+    }
   }
   return out;
 }

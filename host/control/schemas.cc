@@ -29,6 +29,20 @@ constexpr std::string_view kParts = R"json({
       "revision": {"type": "integer"}, "message": {"type": "string"}
     }
   },
+  "TokenBudget": {
+    "type": "object",
+    "required": ["policy", "owner", "tokens", "limit", "spent", "left", "windowBegin", "windowEnd"],
+    "properties": {
+      "policy": {"type": "string"},
+      "owner": {"type": "string",
+                "description": "whose budget it is: environment default/production"},
+      "tokens": {"enum": ["input", "output", "total"]},
+      "limit": {"type": "integer"},
+      "spent": {"type": "integer", "description": "in this window; the request that crosses the limit is served"},
+      "left": {"type": "integer", "description": "0: requests are refused until the window ends"},
+      "windowBegin": {"type": "string"}, "windowEnd": {"type": "string"}
+    }
+  },
   "WatchEvent": {
     "type": "object", "required": ["event", "data"],
     "properties": {
@@ -244,6 +258,7 @@ json::object resource(std::string_view kind) {
             {"metadata", reference("Metadata")},
             {"spec", reference(std::string(kind) + "Spec")},
             {"status", {{"type", "object"}}},
+            {"tokenBudgets", {{"type", "array"}, {"items", reference("TokenBudget")}}},
             {"events", {{"type", "array"}, {"items", reference("Event")}}}}}};
 }
 

@@ -1,15 +1,11 @@
 #include "host/control/usage_books.h"
 
-#include <boost/asio/post.hpp>
 #include <chrono>
 
 #include "host/telemetry/log.h"
 
 namespace tenon::control {
 namespace {
-
-// With the write: at most a second of what was counted is lost.
-constexpr std::chrono::milliseconds kPause{900};
 
 metering::Moment moment() {
   return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
@@ -60,11 +56,12 @@ auto values_of(const Map& map) {
 
 }  // namespace
 
-UsageBooks::UsageBooks(boost::asio::io_context& control, Run run)
+UsageBooks::UsageBooks(boost::asio::io_context& control, Saver::Run run)
     : run_(std::move(run)),
-      control_(control),
-      timer_(control),
-      meter_(moment, [this] { save_soon(); }) {}
+      saver_(control, run_,
+             {.save = [this] { return save().has_value(); },
+              .more = [this] { return !meter_.idle(); }}),
+      meter_(moment, [this] { saver_.soon(); }) {}
 
 Result<void> UsageBooks::open(store::Store& store) {
   const auto counts = store.token_counts();
@@ -74,22 +71,6 @@ Result<void> UsageBooks::open(store::Store& store) {
   pools_ = std::make_unique<metering::TokenPools>(states);
   store_ = &store;
   return {};
-}
-
-void UsageBooks::save_soon() {
-  if (std::exchange(awake_, true)) return;
-  timer_.expires_after(kPause);
-  timer_.async_wait([this](boost::system::error_code cancelled) {
-    if (!cancelled) run_([this] { save_now(); });
-  });
-}
-
-void UsageBooks::save_now() {
-  const auto saved = save();
-  boost::asio::post(control_, [this, again = !saved] {
-    awake_ = false;
-    if (again || !meter_.idle()) save_soon();
-  });
 }
 
 Result<void> UsageBooks::save() {

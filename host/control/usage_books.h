@@ -1,8 +1,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/control/saver.h"
 #include "host/lifecycle/life_event.h"
 #include "host/metering/meter.h"
 #include "host/metering/token_pools.h"
@@ -24,11 +23,8 @@ namespace tenon::control {
 // here.
 class UsageBooks final : public lifecycle::LifeObserver {
  public:
-  // Does something on a thread that may block.
-  using Run = std::function<void(std::function<void()>)>;
-
   // Writes are begun on `control`, on which replicas are started.
-  UsageBooks(boost::asio::io_context& control, Run);
+  UsageBooks(boost::asio::io_context& control, Saver::Run);
 
   // Counts on from what the store has; it must live as long as this. Once, before the loops run.
   Result<void> open(store::Store&);
@@ -52,17 +48,13 @@ class UsageBooks final : public lifecycle::LifeObserver {
  private:
   using Account = std::tuple<DeploymentKey, std::uint64_t, std::string>;
 
-  void save_soon();  // [control]
-  void save_now();   // [a thread that may block]
   void forget(const DeploymentKey&);
   // The mutex is held.
   void collect();
   Result<void> write();
 
-  const Run run_;
-  boost::asio::io_context& control_;
-  boost::asio::steady_timer timer_;
-  bool awake_ = false;  // [control]
+  const Saver::Run run_;
+  Saver saver_;
   metering::Meter meter_;
   std::unique_ptr<metering::TokenPools> pools_;
   store::Store* store_ = nullptr;

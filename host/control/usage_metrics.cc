@@ -3,7 +3,8 @@
 #include <array>
 #include <string>
 #include <string_view>
-#include <utility>
+
+#include "host/control/token_budgets.h"
 
 namespace tenon::control {
 namespace {
@@ -72,15 +73,11 @@ void add_budgets(std::span<const metering::TokenPools::Reading> readings,
                                  {}};
   prometheus::MetricFamily limits{
       "tenon_token_budget_limit_tokens", "Tokens that a policy allows in each window", kGauge, {}};
-  for (const auto& [state, allowed] : readings) {
-    using enum policy::TokenLimit;
-    const std::uint64_t input = state.spent.input, output = state.spent.output;
-    for (const auto& [limit, value] : {std::pair{kInput, input}, std::pair{kOutput, output},
-                                       std::pair{kTotal, input + output}}) {
-      const std::uint64_t most = policy::limit_of(allowed, limit);
-      if (most == 0) continue;
-      spent.metric.push_back(metric_of(state, policy::to_string(limit), value));
-      limits.metric.push_back(metric_of(state, policy::to_string(limit), most));
+  for (const metering::TokenPools::Reading& reading : readings) {
+    for (const BudgetLimit& each : limits_of(reading)) {
+      const std::string_view tokens = policy::to_string(each.tokens);
+      spent.metric.push_back(metric_of(reading.state, tokens, each.spent));
+      limits.metric.push_back(metric_of(reading.state, tokens, each.limit));
     }
   }
   families.push_back(std::move(spent));

@@ -8,18 +8,29 @@
 
 namespace tenon::lifecycle {
 
+namespace {
+
+template <class T>
+bool same(const std::shared_ptr<const T>& one, const std::shared_ptr<const T>& other) {
+  return one == other || *one == *other;
+}
+
+}  // namespace
+
 bool Revision::same_worker(const Revision& other) const {
-  const auto worker_part = [](const Revision& r) {
-    const DeploymentSpec& s = r.spec();
+  const auto worker_part = [](const DeploymentSpec& s) {
     return std::tie(s.runtime, s.model_path, s.flavors, s.isolation, s.limits.memory,
-                    s.environment, r.options(), r.grant(), r.plugin().library, r.plugin().version);
+                    s.environment);
   };
-  return worker_part(*this) == worker_part(other);
+  const Blueprint &a = blueprint_, &b = other.blueprint_;
+  return (a.spec == b.spec || worker_part(*a.spec) == worker_part(*b.spec)) &&
+         same(a.options, b.options) && same(a.grant, b.grant) &&
+         a.plugin->library == b.plugin->library && a.plugin->version == b.plugin->version;
 }
 
 bool Revision::operator==(const Revision& other) const {
-  return same_worker(other) && spec() == other.spec() && number_ == other.number_ &&
-         terms_ == other.terms_;
+  return same_worker(other) && same(blueprint_.spec, other.blueprint_.spec) &&
+         number_ == other.number_ && terms_ == other.terms_;
 }
 
 Deployment::Deployment(DeploymentKey key, std::shared_ptr<Context> context, std::uint64_t id,
@@ -217,13 +228,9 @@ void Deployment::forget_canary() {
 
 void Deployment::record(LifeEvent::Type type, std::uint64_t revision, std::string message) {
   if (main_) return main_->record(type, revision, std::move(message));
-  LifeEvent event{context_->clock.wall(), type, Phase::kCreated, revision, std::move(message)};
-  {
-    const std::lock_guard lock(mutex_);
-    event.phase = view_.phase;
-    view_.events.add(event);
-  }
-  if (context_->observer) context_->observer->on_event(key_, event);
+  if (!context_->observer) return;
+  context_->observer->on_event(
+      key_, {context_->clock.wall(), type, phase(), revision, std::move(message)});
 }
 
 Phase Deployment::phase() const {
@@ -290,7 +297,6 @@ DeploymentStatus Deployment::own_status() const {
   status.revision = view_.revision;
   status.next = view_.next;
   if (view_.failed) status.failed = *view_.failed;
-  status.events = view_.events.list();
   return status;
 }
 

@@ -176,7 +176,6 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
     Phase phase = Phase::kCreated;
     std::uint64_t revision = 0, next = 0;
     std::unique_ptr<FailedRevision> failed;
-    RecentEvents events;
   };
   template <class Change>
   void change_view(Change change) {
@@ -184,7 +183,7 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
     change(view_);
   }
 
-  // [control] Keeps the event and tells the observer.
+  // [control] Tells the observer.
   void record(LifeEvent::Type, std::uint64_t revision, std::string message = {});
   Phase phase() const;
   bool gone() const;  // [any] deleted, and its last replica is gone

@@ -11,7 +11,7 @@
 
 #include "host/domain/deployment.h"
 #include "host/domain/error.h"
-#include "host/lifecycle/life_event.h"
+#include "host/lifecycle/life.h"
 #include "host/plugins/manifest.h"
 #include "host/workers/replica.h"
 
@@ -122,7 +122,6 @@ struct DeploymentStatus {
   std::optional<std::string> last_error;
   double load_done = -1;
   std::string load_stage;
-  std::vector<LifeEvent> events;  // the last ones, oldest first
 };
 
 class Dispatcher {

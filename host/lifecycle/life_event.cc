@@ -38,9 +38,4 @@ void LifeObservers::on_revision(const DeploymentKey& key, std::uint64_t number, 
   for (LifeObserver* each : all_) each->on_revision(key, number, outcome, reason);
 }
 
-void RecentEvents::add(LifeEvent event) {
-  if (events_.size() == kMost) events_.erase(events_.begin());
-  events_.push_back(std::move(event));
-}
-
 }  // namespace tenon::lifecycle

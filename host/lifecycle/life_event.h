@@ -50,7 +50,7 @@ class LifeObserver {
 // Tells several, one after another. Whoever is added lives as long as it is told.
 class LifeObservers final : public LifeObserver {
  public:
-  void add(LifeObserver& observer) { all_.push_back(&observer); }  // before the first event
+  void add(LifeObserver& observer) { all_.push_back(&observer); }  // before the loops run
 
   void on_event(const DeploymentKey&, const LifeEvent&) override;
   void on_revision(const DeploymentKey&, std::uint64_t number, Outcome,
@@ -58,18 +58,6 @@ class LifeObservers final : public LifeObserver {
 
  private:
   std::vector<LifeObserver*> all_;
-};
-
-// The last events of one deployment; takes no memory while there is none.
-class RecentEvents {
- public:
-  static constexpr std::size_t kMost = 16;
-
-  void add(LifeEvent);
-  const std::vector<LifeEvent>& list() const { return events_; }  // oldest first
-
- private:
-  std::vector<LifeEvent> events_;
 };
 
 }  // namespace tenon::lifecycle

@@ -41,11 +41,11 @@ std::vector<PoolState> TokenPools::take_changes(sys_seconds now) {
   return changes;
 }
 
-std::vector<TokenPools::Reading> TokenPools::readings(sys_seconds now) const {
+std::vector<TokenPools::Reading> TokenPools::readings(sys_seconds now, const Which& which) const {
   std::vector<Reading> out;
   const std::lock_guard lock(mutex_);
   for (const auto& [key, entry] : entries_) {
-    if (entry.pool.use_count() == 1) continue;
+    if (entry.pool.use_count() == 1 || (which && !which(key.first, key.second))) continue;
     Reading reading{entry.pool->state(), entry.pool->limits()};
     if (reading.state.window.end <= now) {
       reading.state.window = policy::window_of(reading.limits, now);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,12 +29,13 @@ class TokenPools {
   // pools that nobody uses and whose window is over.
   std::vector<PoolState> take_changes(sys_seconds now);
 
-  // What is spent in the present window of each policy that somebody carries.
+  // What is spent in the present window of each policy that somebody carries, of those asked for.
   struct Reading {
     PoolState state;
     MaxTokens limits;
   };
-  std::vector<Reading> readings(sys_seconds now) const;
+  using Which = std::function<bool(const ResourceKey& owner, const std::string& policy)>;
+  std::vector<Reading> readings(sys_seconds now, const Which& which = {}) const;
 
  private:
   struct Entry {

@@ -44,6 +44,13 @@ def test_a_spent_budget_refuses_until_its_window_ends(host):
     assert served.metric("tenon_token_budget_spent_tokens", policy="cap", tokens="total") == 125
     assert served.metric("tenon_token_budget_limit_tokens", environment="production") == 100
     assert spend(served, "b", 1).status_code == 429, "one pool for the environment"
+    for path in ("models/a", "environments/production", "policies/cap"):
+        (budget,) = requests.get(f"{served.url}/v0/{path}", timeout=10).json()["tokenBudgets"]
+        assert budget["owner"] == "environment default/production"
+        assert (budget["limit"], budget["spent"], budget["left"]) == (100, 125, 0), path
+    words = [BUILD / "bin/tenon", "describe", "policy", "cap", "--api", served.url]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=20, check=True).stdout
+    assert re.search(r"^cap +environment default/production +total +100 +125 +0 ", told, re.M), told
 
 
 def test_a_policy_of_a_deployment_is_its_own(host):
@@ -139,9 +146,14 @@ def test_counts_are_exact_under_load(host):
     assert lowered(served) == (5 * count, 2 * count)
 
 
+def events(served):
+    return requests.get(served.url + "/v0/models/a", timeout=10).json()["events"]
+
+
 def test_a_kill_loses_at_most_the_last_second(host):
     served = host(policy(10**9) + ENVIRONMENT + deployment("a") + deployment("b"))
     spenders = spending(served, 3.5)
+    before = events(served)
     killed = time.monotonic()
     served.stop(signal.SIGKILL)
     for each in spenders:
@@ -150,6 +162,8 @@ def test_a_kill_loses_at_most_the_last_second(host):
     slack = 0.5  # the write itself, on a busy disk
     safe = sum(when < killed - 1 - slack for when in times)
     got_input, got_output = lowered(served)
+    assert before[-1]["type"] == "Revision"
+    assert events(served)[: len(before)] == before, "what happened is known after it"
     assert 5 * safe <= got_input <= 5 * (len(times) + len(spenders))
     assert 2 * safe <= got_output <= 2 * (len(times) + len(spenders))
     metered = usage(served)["total"]["inputTokens"]

@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kModel =
     R"({"kind":"deployment","metadata":{"workspace":"default","name":"minilm","environment":
@@ -127,6 +128,19 @@ TEST(Get, RefusesBadUsage) {
                                                        {"models", "a", "b"}}) {
     EXPECT_EQ(run(get, words).status, kBadUsage) << (words.empty() ? "" : words.back());
   }
+}
+
+TEST(Describe, ShowsBudgetsAndEventsAsTables) {
+  Answers host({http_answer(
+      R"({"kind":"environment","spec":{"name":"production"},"tokenBudgets":[{"policy":"cap",)"
+      R"("owner":"environment w/production","tokens":"total","limit":100,"spent":125,"left":0,)"
+      R"("windowEnd":"2026-12-01T00:00:00.000Z"}],"events":[]})")});
+  const Ran ran = run(describe, {"environment", "production", "--api", host.url()});
+  EXPECT_EQ(ran.status, kOk) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("kind = \"environment\""));
+  EXPECT_THAT(ran.out, HasSubstr("POLICY  OF                        TOKENS  LIMIT  SPENT  LEFT"));
+  EXPECT_THAT(ran.out, HasSubstr("125    0     2026-12-01 00:00:00"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("WHY"))) << "there are no events";
 }
 
 TEST(Describe, ShowsEverything) {

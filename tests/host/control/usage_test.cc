@@ -6,17 +6,22 @@
 #include <boost/json/serialize.hpp>
 #include <deque>
 
+#include "host/control/resource_json.h"
 #include "host/control/token_budgets.h"
 #include "host/control/usage_books.h"
 #include "host/control/usage_json.h"
 #include "host/control/usage_metrics.h"
+#include "tests/host/store/memory_store.h"
 
 namespace tenon::control {
 namespace {
 
 using metering::Spent;
 using store::Use;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 const ResourceKey kProductionKey{Kind::kEnvironment, "w", "production", ""};
 const DeploymentKey kM{"w", "m", "production"};
@@ -34,43 +39,15 @@ metering::sys_seconds now() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-// Keeps what is booked, or fails.
-class FakeStore : public store::Store {
+class CountingStore : public store::testing::MemoryStore {
  public:
-  Result<void> book(std::span<const store::TokenCount> c, std::span<const Use> u,
-                    store::Time) override {
+  Result<void> book(std::span<const store::TokenCount> counts, std::span<const Use> uses,
+                    store::Time at) override {
     ++books;
-    if (full) return fail(Code::kExhausted, "the disk is full");
-    for (const auto& each : c) counts = {each};
-    uses.insert(uses.end(), u.begin(), u.end());
-    return {};
-  }
-  Result<std::vector<store::TokenCount>> token_counts() override { return counts; }
-  Result<std::vector<Use>> use(std::string_view, store::Time, store::Time) override { return uses; }
-
-  std::expected<std::vector<store::Outcome>, store::ApplyError> apply(
-      std::span<const store::Change>, const store::Author&) override {
-    return {};
-  }
-  Result<store::Page> list(Kind, const std::optional<ResourceKey>&, std::size_t) override {
-    return {};
-  }
-  Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() override { return {}; }
-  Result<std::vector<store::Revision>> revisions(const DeploymentKey&) override { return {}; }
-  Result<void> add_key(const store::ApiKey&, const store::Author&) override { return {}; }
-  Result<store::ApiKey> remove_key(std::string_view, const store::Author&) override { return {}; }
-  Result<std::vector<store::ApiKey>> keys() override { return {}; }
-  Result<bool> keys_were_created() override { return false; }
-  Result<void> mark_keys_used(std::span<const store::KeyUse>) override { return {}; }
-  Result<void> add_audit(std::span<const store::AuditEntry>) override { return {}; }
-  Result<std::vector<store::AuditEntry>> audit(std::optional<std::uint64_t>, std::size_t) override {
-    return {};
+    return MemoryStore::book(counts, uses, at);
   }
 
   int books = 0;
-  bool full = false;
-  std::vector<store::TokenCount> counts;
-  std::vector<Use> uses;
 };
 
 class UsageBooksTest : public ::testing::Test {
@@ -82,8 +59,8 @@ class UsageBooksTest : public ::testing::Test {
 
   boost::asio::io_context loop_;
   std::deque<std::function<void()>> asked_;
-  UsageBooks::Run run_ = [this](std::function<void()> what) { asked_.push_back(std::move(what)); };
-  FakeStore store_;
+  Saver::Run run_ = [this](std::function<void()> what) { asked_.push_back(std::move(what)); };
+  CountingStore store_;
   std::optional<UsageBooks> books_;
 };
 
@@ -101,21 +78,22 @@ TEST_F(UsageBooksTest, CountsGoOnAfterARestart) {
 TEST_F(UsageBooksTest, WhatCouldNotBeWrittenIsWrittenLaterOnce) {
   const auto replica = books_->meter().replica_started(kM, 3, kCpu, 0);
   replica->request_finished({1, 2});
-  store_.full = true;
+  store_.fail_writes(Error{Code::kExhausted, "the disk is full"});
   EXPECT_FALSE(books_->save());
   const auto shown = books_->used("w", {}, store::Time::max());
   ASSERT_TRUE(shown) << "reading goes on";
   ASSERT_EQ(shown->size(), 1u);
   EXPECT_EQ(shown->front().requests, 1u);
   replica->request_finished({1, 2});
-  store_.full = false;
+  store_.fail_writes(std::nullopt);
   ASSERT_TRUE(books_->save());
-  ASSERT_EQ(store_.uses.size(), 1u);
-  EXPECT_EQ(store_.uses[0].requests, 2u);
-  EXPECT_EQ(store_.uses[0].output_tokens, 4u);
-  EXPECT_EQ(store_.uses[0].deployment, kM);
-  EXPECT_EQ(store_.uses[0].revision, 3u);
-  EXPECT_EQ(store_.uses[0].flavor, "cpu/x86");
+  const auto uses = *store_.use("w", {}, store::Time::max());
+  ASSERT_EQ(uses.size(), 1u);
+  EXPECT_EQ(uses[0].requests, 2u);
+  EXPECT_EQ(uses[0].output_tokens, 4u);
+  EXPECT_EQ(uses[0].deployment, kM);
+  EXPECT_EQ(uses[0].revision, 3u);
+  EXPECT_EQ(uses[0].flavor, "cpu/x86");
 }
 
 TEST_F(UsageBooksTest, WritesEverySecondWhileAReplicaIsThereAndThenRests) {
@@ -177,6 +155,32 @@ TEST(BudgetMetrics, TellWhatIsSpentOfEachLimit) {
   EXPECT_EQ(families[1].metric[1].gauge.value, 100);
   const auto later = pools.readings(now() + std::chrono::days(32));
   EXPECT_EQ(later.at(0).state.spent, Spent{}) << "another month";
+}
+
+TEST(BudgetJson, AResourceShowsTheBudgetsThatItGivesHasOrShares) {
+  metering::TokenPools pools;
+  Policy both = cap(100);
+  both.max_tokens.input = 40;
+  const ResourceKey m{Kind::kDeployment, "w", "m", "production"};
+  const auto shared = pools.pool(kProductionKey, both);
+  const auto own = pools.pool(m, cap(7));
+  const auto other = pools.pool({Kind::kDeployment, "w", "n", "staging"}, cap(7));
+  shared->spend({50, 20}, now());
+  const auto shown = [&](const ResourceKey& key) {
+    std::vector<std::string> out;
+    for (const auto& each : budgets_json(budgets_of(key, pools, now()))) {
+      const auto text = [&](const char* field) { return boost::json::serialize(each.at(field)); };
+      out.push_back(text("owner") + text("tokens") + text("limit") + text("spent") + text("left"));
+    }
+    return out;
+  };
+  const std::string kInput = R"("environment w/production""input"40500)";
+  const std::string kTotal = R"("environment w/production""total"1007030)";
+  EXPECT_THAT(shown(kProductionKey), ElementsAre(kInput, kTotal));
+  EXPECT_THAT(shown(m), ElementsAre(kInput, kTotal, R"("deployment w/m@production""total"707)"));
+  EXPECT_THAT(shown({Kind::kPolicy, "w", "cap", ""}), SizeIs(4));
+  EXPECT_THAT(shown({Kind::kPolicy, "x", "cap", ""}), IsEmpty());
+  EXPECT_THAT(shown({Kind::kWorkspace, "", "w", ""}), IsEmpty());
 }
 
 TEST(UsageJson, AddsUpByWhatIsAsked) {

@@ -52,10 +52,10 @@ class WatchesTest : public ::testing::Test {
     for (const auto& [key, version] : all) {
       const auto before = snapshot_->from(key);
       const Entry* same = snapshot_->find(key);
-      next->entries.push_back(same && same->version == version
-                                  ? *before
-                                  : std::make_shared<const Entry>(
-                                        Entry{.draft = {key, {}, {}}, .version = version}));
+      next->entries.push_back(
+          same && same->version == version
+              ? *before
+              : std::make_shared<const Entry>(Entry{.draft = {key, {}, {}}, .version = version}));
     }
     snapshot_ = next;
     watches_->on_snapshot(snapshot_);
@@ -68,9 +68,8 @@ class WatchesTest : public ::testing::Test {
   }
 
   EventLoops loops_{1};
-  std::shared_ptr<Watches> watches_ = std::make_shared<Watches>(loops_, [](const Entry& entry) {
-    return boost::json::object{{"name", entry.key().name}};
-  });
+  std::shared_ptr<Watches> watches_ = std::make_shared<Watches>(
+      loops_, [](const Entry& entry) { return boost::json::object{{"name", entry.key().name}}; });
   std::uint64_t version_ = 0;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
 };

@@ -1,17 +1,15 @@
 #pragma once
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "host/access/keys.h"
 #include "host/control/api.h"
+#include "host/control/event_books.h"
 #include "host/control/usage_books.h"
-#include "host/store/sqlite_store.h"
 #include "tests/host/gateway/gateway_fixture.h"
+#include "tests/host/store/memory_store.h"
 
 namespace tenon::testing {
 
@@ -28,14 +26,12 @@ class NoMachine final : public config::Surroundings {
 class ServedKeys : public GatewayTest {
  protected:
   ServedKeys() {
-    std::filesystem::create_directories(folder_);
-    store_ = *store::SqliteStore::open(folder_ / "tenon.db");
-    if (!usage_.open(*store_)) std::abort();
-    keys_.emplace(*store_, access_, access::system_random(), std::chrono::system_clock::now);
-    catalog_ = *control::Catalog::open(*store_, "default", {}, std::chrono::system_clock::now);
-    rest_.emplace(control::Api::Parts{loops_, *catalog_, *store_, dispatcher_,
+    if (!usage_.open(store_)) std::abort();
+    keys_.emplace(store_, access_, access::system_random(), std::chrono::system_clock::now);
+    catalog_ = *control::Catalog::open(store_, "default", {}, std::chrono::system_clock::now);
+    rest_.emplace(control::Api::Parts{loops_, *catalog_, store_, dispatcher_,
                                       [] { return std::make_shared<control::Known>(); }, machine_,
-                                      "default", *keys_, access_, usage_});
+                                      "default", *keys_, access_, usage_, events_});
     api_ = [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
       rest_->handle(request, std::move(reply));
     };
@@ -48,8 +44,6 @@ class ServedKeys : public GatewayTest {
     rest_.reset();
     catalog_.reset();
     keys_.reset();
-    store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   access::NewKey make(Role role, const std::string& workspace = "") {
@@ -59,11 +53,10 @@ class ServedKeys : public GatewayTest {
     return "Authorization: Bearer " + secret + "\r\n";
   }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("tenon-served-keys-" + std::to_string(::getpid()));
   NoMachine machine_;
-  std::unique_ptr<store::Store> store_;
+  store::testing::MemoryStore store_;
   control::UsageBooks usage_{loops_.control(), [](auto what) { what(); }};
+  control::EventBooks events_{loops_.control(), [](auto what) { what(); }, store_};
   std::optional<access::Keys> keys_;
   std::unique_ptr<control::Catalog> catalog_;
   std::optional<control::Api> rest_;

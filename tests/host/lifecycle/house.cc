@@ -114,6 +114,13 @@ std::vector<LifeEvent> Diary::events(LifeEvent::Type type) const {
   return found;
 }
 
+std::vector<LifeEvent::Type> Diary::types() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<LifeEvent::Type> types;
+  for (const LifeEvent& e : events_) types.push_back(e.type);
+  return types;
+}
+
 std::vector<Phase> Diary::phases() const {
   std::vector<Phase> phases;
   for (const LifeEvent& e : events(LifeEvent::Type::kState)) phases.push_back(e.phase);

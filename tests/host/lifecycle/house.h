@@ -74,7 +74,8 @@ class Diary final : public LifeObserver {
   // [any] "1 ready", "2 failed: no such file"
   std::vector<std::string> revisions() const;
   std::vector<LifeEvent> events(LifeEvent::Type) const;
-  std::vector<Phase> phases() const;  // that kState told of
+  std::vector<LifeEvent::Type> types() const;  // of all of them
+  std::vector<Phase> phases() const;           // that kState told of
 
  private:
   mutable std::mutex mutex_;

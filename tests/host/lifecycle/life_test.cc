@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "host/lifecycle/life_event.h"
-
 namespace tenon::lifecycle {
 namespace {
 
@@ -41,16 +39,6 @@ TEST(Life, EveryCellOfTheTable) {
           << to_string(row.from) << " " << turn;
     }
   }
-}
-
-TEST(Life, OnlyTheLastEventsAreKept) {
-  RecentEvents recent;
-  for (unsigned i = 1; i <= 40; ++i) {
-    recent.add({.when = {}, .type = LifeEvent::Type::kCrashed, .revision = i, .message = ""});
-  }
-  ASSERT_EQ(recent.list().size(), RecentEvents::kMost);
-  EXPECT_EQ(recent.list().front().revision, 40 - RecentEvents::kMost + 1);
-  EXPECT_EQ(recent.list().back().revision, 40U);
 }
 
 }  // namespace
