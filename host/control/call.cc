@@ -135,9 +135,13 @@ bool Call::flag(std::string_view param) const {
   return found != query_.end() && found->second == "true";
 }
 
-void Call::answer(boost::json::value value, unsigned status) {
+void Call::answer(const boost::json::value& value, unsigned status) {
+  answer_text(boost::json::serialize(value), status);
+}
+
+void Call::answer_text(std::string json, unsigned status) {
   // What one caller is shown, and a new key above all, is kept by nobody between.
-  reply_->whole(status, kJson, boost::json::serialize(value), {{"cache-control", "no-store"}});
+  reply_->whole(status, kJson, std::move(json), {{"cache-control", "no-store"}});
 }
 
 void Call::refuse(const ApiError& error, std::string message) {

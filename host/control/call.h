@@ -73,7 +73,8 @@ class Call {
   bool names_workspace = false;  // else it is the caller's, or the host's
   Who who;
 
-  void answer(boost::json::value, unsigned status = 200);
+  void answer(const boost::json::value&, unsigned status = 200);
+  void answer_text(std::string json, unsigned status = 200);
   // A write that its sender may not do is noted for the audit log.
   void refuse(const ApiError&, std::string message);
   void refuse(const std::vector<Refused>&);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <set>
 
 #include "host/control/api.h"
@@ -60,7 +61,9 @@ void list(Api& api, Call& call) {
   const std::size_t at = after.find('@');
   const ResourceKey from{kind, workspace, after.substr(0, at),
                          at == std::string::npos ? "" : after.substr(at + 1)};
-  json::array items;
+  // Item by item: a page of them as one tree takes half as long again.
+  std::string items;
+  std::size_t count = 0;
   json::value next = nullptr;
   const ResourceKey* last = nullptr;
   for (auto each = after.empty() ? snapshot->from(from) : snapshot->after(from);
@@ -68,14 +71,15 @@ void list(Api& api, Call& call) {
     const ResourceKey& key = (*each)->key();
     if (key.kind != kind || (!kGlobal && key.workspace != workspace)) break;
     if (environment && key.environment != *environment) continue;
-    if (items.size() == limit) {
+    if (count == limit) {
       next = page_mark(*last);
       break;
     }
     last = &key;
-    items.push_back(api.show(**each, false));
+    if (count++ != 0) items += ',';
+    items += json::serialize(api.show(**each, false));
   }
-  call.answer(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
+  call.answer_text(fmt::format(R"({{"items":[{}],"next":{}}})", items, json::serialize(next)));
 }
 
 template <Kind kind>

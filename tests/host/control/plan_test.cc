@@ -40,6 +40,7 @@ Draft deployment(std::string model, std::string environment = "production",
 class PlanTest : public ::testing::Test {
  protected:
   void have(Draft draft, std::string managed_by = "api") {
+    std::erase_if(now_.entries, [&](const auto& entry) { return entry->key() == draft.key; });
     now_.entries.push_back(std::make_shared<const Entry>(Entry{
         .draft = std::move(draft),
         .version = ++now_.version,

@@ -219,7 +219,7 @@ TEST_F(WalkTest, WritesThatWereRefusedAreInTheAuditLog) {
   ask({"/v0/policies/{p}", "GET", ""}, "default", "");
   ASSERT_TRUE(keys_->note_now());
   std::multiset<std::string> seen;
-  for (const store::AuditEntry& entry : *store_->audit({}, 100)) {
+  for (const store::AuditEntry& entry : *store_.audit({}, 100)) {
     if (entry.action == "refused") seen.insert(entry.resource + " " + entry.result);
   }
   EXPECT_EQ(seen,
