@@ -14,6 +14,8 @@ if(TENON_TESTS)
   find_package(benchmark REQUIRED)
 endif()
 find_path(TENON_TOMLPP_INCLUDE toml++/toml.h REQUIRED)
+find_path(TENON_ELF_INCLUDE gelf.h REQUIRED)
+find_library(TENON_ELF_LIBRARY elf REQUIRED)
 
 add_library(tenon_tomlpp INTERFACE)
 target_include_directories(tenon_tomlpp SYSTEM INTERFACE ${TENON_TOMLPP_INCLUDE})

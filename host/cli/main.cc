@@ -12,6 +12,7 @@
 #include "host/cli/get_devices.h"
 #include "host/cli/keys_commands.h"
 #include "host/cli/plugin_commands.h"
+#include "host/cli/plugin_validate.h"
 #include "host/cli/serve.h"
 
 namespace {
@@ -98,6 +99,27 @@ examples:
   tenon plugin inspect build/release/plugins/echo/tenon_echo.so
 )",
      tenon::cli::plugin_inspect},
+    {"plugin validate", "Holds a plugin against the rules of tenon/plugin.h",
+     "LIBRARY.so [--model FOLDER] [--request R]…",
+     R"(Looks at the library, then drives it through its life as a host would, each check in a process of
+its own: a crash, a hang, an exit are results. The manifest beside the library gives id, version and
+the options' defaults.
+
+  --model FOLDER      a model that it serves; default: an empty folder
+  --request R         'METHOD /path body' that it understands, again for each
+  --option N=V        one of its options, again for each
+  --only CHECK        this check alone, again for each
+  --seed N            of the random requests; default: 1
+  --json              the result for programs
+
+Exit status: 0 it keeps the rules, 1 it breaks one, 2 the command line is wrong.
+
+examples:
+  tenon plugin validate build/release/plugins/echo/tenon_echo.so
+  tenon plugin validate build/release/plugins/tei/tenon_tei.so --model models/all-MiniLM-L6-v2 \
+    --request 'POST /embed {"inputs": "What is deep learning?"}'
+)",
+     tenon::cli::plugin_validate},
     {"backup", "Copies a host's store to a file, also while it serves", "FILE [--data FOLDER]",
      R"(The store holds resources, revisions, keys and the audit log; models are not in it. The copy is
 checked, and no file is ever replaced. It holds secrets: keep it as you keep those.

@@ -5,9 +5,9 @@
 
 #include <cstdlib>
 
-#include "tests/sdk/fake_host.h"
+#include "sdk/validator/fake_host.h"
 
-namespace tenon::test {
+namespace tenon::validator {
 namespace {
 
 using testing::HasSubstr;
@@ -104,4 +104,4 @@ TEST_F(Echo, RefusesWrongOptions) {
 }
 
 }  // namespace
-}  // namespace tenon::test
+}  // namespace tenon::validator

@@ -8,17 +8,17 @@
 #include <functional>
 #include <thread>
 
-#include "tests/sdk/fake_host.h"
+#include "sdk/validator/fake_host.h"
 
 namespace tenon::sdk {
 namespace {
 
-using test::FakeHost;
-using test::FakeRequest;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using validator::FakeHost;
+using validator::FakeRequest;
 
 using Handler = std::function<void(Request, Reply)>;
 

@@ -10,7 +10,7 @@ import tempfile
 
 source, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 blocks = re.findall(r"^```sh\n(.*?)^```$", (source / "sdk/README.md").read_text(), re.M | re.S)
-assert len(blocks) == 2, f"{len(blocks)} blocks of commands, expected the two of the tour"
+assert len(blocks) == 3, f"{len(blocks)} blocks of commands, expected the tour's two and the check"
 
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -30,3 +30,4 @@ with tempfile.TemporaryDirectory() as folder:
 print(ran.stdout, ran.stderr)
 assert "you said: good morning" in ran.stdout
 assert re.search(r"^echo +0\.1\.0", ran.stdout, re.M), "plugin list shows the plugin"
+assert " 0 failed" in ran.stdout, "the tour's plugin keeps the rules"

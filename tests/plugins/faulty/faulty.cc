@@ -1,6 +1,6 @@
-// A plugin with switchable sins, written against the bare C ABI: what a host must survive. The
-// option `sin` chooses one; without it the plugin echoes. Sins of the descriptor and the table are
-// variants of the library, chosen when it is built (FAULTY_DESCRIPTOR).
+// A plugin with switchable sins, written against the bare C ABI: what a host must survive and the
+// validator must find. The option `sin` chooses one; without it the plugin echoes. Sins of the
+// descriptor and the table are variants of the library, chosen when it is built (FAULTY_VARIANT).
 
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +23,20 @@
 namespace {
 
 using namespace std::chrono_literals;
+
+enum class Variant {
+  kNone,
+  kWrongMagic,
+  kFutureMajor,
+  kMissingEntry,
+  kAbortInCreate,
+  kFailCreate,
+  kImpure,   // giving out the descriptor changes the environment
+  kHoarder,  // reads uploads and gives no byte of them back
+  kBrittle,  // dies of ids that it does not know, is never well, cannot trim
+  kPicky,    // wants the host's table to be as long as its own
+};
+constexpr auto kVariant = static_cast<Variant>(FAULTY_VARIANT);
 
 tenon_str str(const std::string& s) {
   return {s.data(), s.size()};
@@ -141,6 +155,7 @@ tenon_code prepare(tenon_runtime* runtime, const tenon_model_source* source, ten
                    tenon_error* error) noexcept {
   const std::string sin = sin_of(*source);
   if (sin == "abort_in_prepare") abort();
+  if (sin == "thread_in_prepare") std::thread(sleep_for_ever).detach();
   if (sin == "fail_prepare") return failed(error, "the model was not to its liking");
   if (sin == "hang_in_prepare") sleep_for_ever();
   *out = new tenon_prepared{runtime, sin};
@@ -161,6 +176,10 @@ tenon_code load(tenon_runtime* runtime, tenon_prepared* prepared, const tenon_le
   if (sin == "abort_in_load") abort();
   if (sin == "exit_in_load") exit(0);
   if (sin == "hang_in_load") sleep_for_ever();
+  if (sin == "setenv_in_load") setenv("FAULTY", "1", 1);
+  if (sin == "chdir_in_load" && chdir("/") != 0) abort();
+  if (sin == "signal_in_load") signal(SIGUSR2, SIG_IGN);
+  if (sin == "print_in_load") puts("loading …");
   if (sin == "null_instance") {
     *out = nullptr;
     return TENON_OK;
@@ -178,7 +197,11 @@ bool handle(tenon_instance& self, const tenon_request& request) {
   for (uint32_t i = 0; i < request.n_body; ++i) {
     body.append(reinterpret_cast<const char*>(request.body[i].data), request.body[i].size);
   }
+  if (!(request.flags & TENON_REQUEST_BODY_COMPLETE)) return true;  // hoard() answers
   if (sin == "abort_in_submit") abort();
+  if (sin == "fear_of_brackets" && body.starts_with("[[")) abort();
+  if (sin == "no_final_when_cancelled" && *request.cancel_word != 0) return true;
+  if (sin == "no_final_when_late" && request.deadline_ns != 0) return true;
   if (sin == "segfault_in_submit") raise(SIGSEGV);
   if (sin == "exit_in_submit") exit(0);
   if (sin == "throw_in_submit") throw std::runtime_error("thrown through the boundary");
@@ -213,6 +236,28 @@ bool handle(tenon_instance& self, const tenon_request& request) {
       std::this_thread::sleep_for(2s);
       self.send(id, 200, body, true);
     });
+  } else if (sin == "keep_path") {
+    const tenon_str path = request.path;
+    self.later([&self, id, path] {
+      std::this_thread::sleep_for(50ms);
+      self.send(id, 200, text(path), true);
+    });
+  } else if (sin == "metric_in_submit") {
+    const std::string name = "late";
+    self.host().metric_define(self.host().host, TENON_METRIC_COUNTER, str(name), str(name), nullptr,
+                              0);
+    self.send(id, 200, body, true);
+  } else if (sin == "abort_when_refused") {
+    if (self.send(id, 200, body, true) != TENON_OK) abort();
+  } else if (sin == "call_after_destroy") {
+    self.send(id, 200, body, true);
+    std::thread([host = &self.host()] {
+      std::this_thread::sleep_for(100ms);
+      host->log(host->host, TENON_LOG_INFO, {"still here", 10}, 0);
+    }).detach();
+  } else if (sin == "leak_file") {
+    if (dup(STDIN_FILENO) < 0) abort();
+    self.send(id, 200, body, true);
   } else if (sin == "leak") {
     leak();
     self.send(id, 200, body, true);
@@ -244,6 +289,22 @@ tenon_code submit(tenon_instance* self, const tenon_request* const* requests, ui
   return TENON_OK;
 }
 
+// An upload, read to its end.
+void hoard(tenon_instance* self, tenon_request_id id, const tenon_bytes*, uint32_t,
+           uint32_t flags) noexcept {
+  if (flags & TENON_BODY_LAST) self->send(id, 200, "all of it", true);
+}
+
+void die_of_stale_ids(tenon_instance* self, tenon_request_id id) noexcept {
+  if (id > self->last) abort();
+}
+tenon_code never_well(tenon_instance*, tenon_error* error) noexcept {
+  return failed(error, "it is never well");
+}
+tenon_code cannot_trim(tenon_instance*, uint32_t, uint64_t, uint64_t*) noexcept {
+  return TENON_INTERNAL;
+}
+
 void unload(tenon_instance* self) noexcept {
   if (self->sin == "hang_in_unload") sleep_for_ever();
   for (auto& thread : self->threads) thread.join();
@@ -266,13 +327,13 @@ constexpr tenon_plugin_api kApi = {
     .estimate = estimate,
     .prepare = prepare,
     .load = load,
-    .submit = FAULTY_DESCRIPTOR == 3 ? nullptr : submit,
-    .body = nullptr,
+    .submit = kVariant == Variant::kMissingEntry ? nullptr : submit,
+    .body = kVariant == Variant::kHoarder ? hoard : nullptr,
     .credit = nullptr,
-    .cancel = nullptr,
+    .cancel = kVariant == Variant::kBrittle ? die_of_stale_ids : nullptr,
     .drain = nullptr,
-    .trim = nullptr,
-    .health = nullptr,
+    .trim = kVariant == Variant::kBrittle ? cannot_trim : nullptr,
+    .health = kVariant == Variant::kBrittle ? never_well : nullptr,
     .unload = unload,
     .release = release,
     .destroy = destroy,
@@ -280,12 +341,11 @@ constexpr tenon_plugin_api kApi = {
 
 tenon_code create(const tenon_host_api* host, const tenon_plugin_api** api, tenon_runtime** out,
                   tenon_error* error) noexcept {
-#if FAULTY_DESCRIPTOR == 4
-  abort();
-#elif FAULTY_DESCRIPTOR == 5
-  return failed(error, "it does not want to start");
-#endif
-  (void)error;
+  if (kVariant == Variant::kAbortInCreate) abort();
+  if (kVariant == Variant::kFailCreate) return failed(error, "it does not want to start");
+  if (kVariant == Variant::kPicky && host->struct_size != sizeof(tenon_host_api)) {
+    return failed(error, "the host is not of its year");
+  }
   *api = &kApi;
   *out = new tenon_runtime{host};
   return TENON_OK;
@@ -293,16 +353,8 @@ tenon_code create(const tenon_host_api* host, const tenon_plugin_api** api, teno
 
 constexpr tenon_plugin_descriptor kDescriptor = {
     .struct_size = sizeof(tenon_plugin_descriptor),
-#if FAULTY_DESCRIPTOR == 1
-    .magic = 0x0badf00d,
-#else
-    .magic = TENON_MAGIC,
-#endif
-#if FAULTY_DESCRIPTOR == 2
-    .abi_major = TENON_ABI_MAJOR + 1,
-#else
-    .abi_major = TENON_ABI_MAJOR,
-#endif
+    .magic = kVariant == Variant::kWrongMagic ? 0x0badf00d : TENON_MAGIC,
+    .abi_major = TENON_ABI_MAJOR + (kVariant == Variant::kFutureMajor ? 1 : 0),
     .abi_minor = TENON_ABI_MINOR,
     .abi_minor_min = 0,
     .reserved = 0,
@@ -315,5 +367,6 @@ constexpr tenon_plugin_descriptor kDescriptor = {
 }  // namespace
 
 const tenon_plugin_descriptor* tenon_plugin_v1(void) noexcept {
+  if (kVariant == Variant::kImpure) setenv("FAULTY", "1", 1);
   return &kDescriptor;
 }

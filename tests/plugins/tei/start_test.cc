@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "plugins/tei/batch_plan.h"
+#include "sdk/validator/fake_host.h"
 #include "tests/plugins/tei/served_model.h"
-#include "tests/sdk/fake_host.h"
 
 namespace tenon::tei {
 namespace {
@@ -174,8 +174,8 @@ TEST_F(CacheTest, DoesWithoutFilesThatAreDamaged) {
 TEST(Abi, IsKeptUnderLoadAndWithLittleCredit) {
   TeiModel model;
   TestHost opener;
-  test::FakeHost host(&opener.descriptor());
-  const test::FakeFailure failure = host.start({.path = model.folder(), .name = "minilm"}, 2);
+  validator::FakeHost host(&opener.descriptor());
+  const validator::FakeFailure failure = host.start({.path = model.folder(), .name = "minilm"}, 2);
   ASSERT_FALSE(failure) << failure.message;
   const test::Pairs json{{"content-type", "application/json"}};
   std::vector<tenon_request_id> ids;
@@ -191,7 +191,7 @@ TEST(Abi, IsKeptUnderLoadAndWithLittleCredit) {
     if (i % 3 == 0) continue;
     host.wait_body(ids[i], 100);
     host.credit(ids[i], 1 << 20);
-    const test::FakeAnswer answer = host.wait(ids[i]);
+    const validator::FakeAnswer answer = host.wait(ids[i]);
     EXPECT_EQ(answer.status, 200u);
     EXPECT_EQ(boost::json::parse(answer.body).as_array().size(), 2u);
     EXPECT_EQ(answer.input_tokens, 9u);

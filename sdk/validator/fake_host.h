@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -7,15 +8,18 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "sdk/validator/lent_memory.h"
 #include "tenon/plugin.h"
 
 // A host for the tests of plugins: it drives one plugin through its life, records all that the
-// plugin says and holds it against the rules of tenon/plugin.h.
+// plugin says and holds it against the rules of tenon/plugin.h. What a call borrows lies in
+// LentMemory.
 //
 //   FakeHost host(tenon_plugin_v1());
 //   host.start({.path = "models/minilm"});
@@ -23,7 +27,7 @@
 //   EXPECT_EQ(host.wait(id).status, 200u);
 //   host.stop();
 //   EXPECT_THAT(host.violations(), IsEmpty());
-namespace tenon::test {
+namespace tenon::validator {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -42,6 +46,7 @@ struct FakeRequest {
   bool body_complete = true;
   std::uint64_t credit = 1 << 20;
   std::uint64_t deadline_ns = 0;
+  bool cancelled = false;  // before it arrives
 };
 
 struct FakeAnswer {
@@ -67,7 +72,8 @@ struct FakeFailure {
 
 class FakeHost {
  public:
-  // host_table_size: less or more than the real size makes an older or a newer host.
+  // host_table_size: less or more than the real size makes an older or a newer host; what a newer
+  // one has more is no function.
   explicit FakeHost(const tenon_plugin_descriptor*,
                     std::uint32_t host_table_size = sizeof(tenon_host_api));
   ~FakeHost();
@@ -92,19 +98,25 @@ class FakeHost {
 
   // ---- requests; submit and body from one thread at a time ----
   tenon_request_id submit(const FakeRequest&);  // 0: the plugin did not accept it
+  // At once; only a prefix may be accepted, the ids of the others are 0.
+  std::vector<tenon_request_id> submit_batch(std::span<const FakeRequest>);
   void body(tenon_request_id, std::string_view part, bool last);
   void credit(tenon_request_id, std::uint64_t bytes);
   void cancel(tenon_request_id);
   // Cancels in the word alone, as a host does a moment before it calls cancel().
   void set_cancel_word(tenon_request_id);
 
-  // The answer once it is final, or as far as it has come after ten seconds.
+  // How long answers are waited for; ten seconds if nothing is said.
+  void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
+  // The answer once it is final, or as far as it has come when patience ends.
   FakeAnswer wait(tenon_request_id);
   // … once its body has this many bytes.
   FakeAnswer wait_body(tenon_request_id, std::size_t bytes);
   FakeAnswer answer(tenon_request_id);
   // Lets respond() refuse with this code whatever is not final.
   void refuse_with(tenon_code);
+  // Requests whose answers were refused owe nothing any more.
+  void forget_open();
 
   // ---- what the plugin said ----
   std::vector<std::string> violations();  // rules that it broke
@@ -124,9 +136,16 @@ class FakeHost {
     double value = 0;
   };
 
-  static FakeHost& of(tenon_host* h) { return *reinterpret_cast<FakeHost*>(h); }
+  // A call of the plugin: the host, its lock held.
+  struct Call {
+    Call(tenon_host*, const char* function);
+    FakeHost* operator->() const { return host; }
+    FakeHost* host;
+    std::unique_lock<std::mutex> lock;
+  };
   void fill_table();
-  tenon_code on_respond(tenon_request_id, const tenon_response&);
+  tenon_code on_respond(Call&, tenon_request_id, const tenon_response&);
+  void add_request(LentMemory&, const FakeRequest&, tenon_request&);
   tenon_code check(const Open&, const tenon_response&);
   void violation(std::string what) { violations_.push_back(std::move(what)); }
   Open* find(tenon_request_id);
@@ -139,8 +158,10 @@ class FakeHost {
   tenon_prepared* prepared_ = nullptr;
   tenon_instance* instance_ = nullptr;
   bool loading_ = false;
-  bool ended_ = false;  // no instance may call any more
+  bool ended_ = false;      // no instance may call any more
+  bool destroyed_ = false;  // nobody may
   std::map<std::string, std::string> env_;
+  std::chrono::milliseconds patience_{10'000};
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -153,4 +174,4 @@ class FakeHost {
   std::uint64_t memory_ = 0;
 };
 
-}  // namespace tenon::test
+}  // namespace tenon::validator

@@ -1,11 +1,11 @@
-#include "tests/sdk/fake_host.h"
+#include "sdk/validator/fake_host.h"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
 
-namespace tenon::test {
+namespace tenon::validator {
 namespace {
 
 using namespace std::chrono_literals;
@@ -17,9 +17,9 @@ tenon_str str(std::string_view s) {
   return {s.data(), s.size()};
 }
 
-std::vector<tenon_pair> borrow(const Pairs& pairs) {
+std::vector<tenon_pair> borrow(LentMemory& memory, const Pairs& pairs) {
   std::vector<tenon_pair> out;
-  for (const auto& [name, value] : pairs) out.push_back({str(name), str(value)});
+  for (const auto& [name, value] : pairs) out.push_back({memory.text(name), memory.text(value)});
   return out;
 }
 
@@ -33,16 +33,17 @@ FakeFailure failure(tenon_code code, const tenon_error& error) {
   return {code, std::string(error.message, std::min<std::size_t>(error.message_size, 496))};
 }
 
-// The parts of a model as the ABI wants them; borrows from the model.
+// A model as the ABI wants it, for one call.
 struct Source {
-  explicit Source(const FakeModel& model) : options(borrow(model.options)) {
+  explicit Source(const FakeModel& model) {
     source.struct_size = sizeof source;
-    source.path = str(model.path);
-    source.name = str(model.name);
-    source.options = options.data();
+    source.path = memory.text(model.path);
+    source.name = memory.text(model.name);
+    const auto options = borrow(memory, model.options);
+    source.options = memory.array<tenon_pair>(options);
     source.n_options = static_cast<std::uint32_t>(options.size());
   }
-  std::vector<tenon_pair> options;
+  LentMemory memory;
   tenon_model_source source{};
 };
 
@@ -70,8 +71,14 @@ struct FakeHost::Open {
   std::atomic<int> responding{0};
 };
 
+FakeHost::Call::Call(tenon_host* h, const char* function)
+    : host(reinterpret_cast<FakeHost*>(h)), lock(host->mutex_) {
+  if (host->destroyed_) host->violation(std::string(function) + " after destroy");
+}
+
+// A byte that makes no valid pointer fills what this header does not know.
 FakeHost::FakeHost(const tenon_plugin_descriptor* descriptor, std::uint32_t host_table_size)
-    : descriptor_(descriptor), table_(host_table_size, 0) {
+    : descriptor_(descriptor), table_(host_table_size, 0xa5) {
   fill_table();
 }
 
@@ -83,69 +90,71 @@ void FakeHost::fill_table() {
   tenon_host_api t{};
   t.struct_size = static_cast<std::uint32_t>(table_.size());
   t.abi_major = TENON_ABI_MAJOR;
-  t.abi_minor = TENON_ABI_MINOR;
+  t.abi_minor = TENON_ABI_MINOR + (table_.size() > sizeof t ? 1 : 0);
   t.host = reinterpret_cast<tenon_host*>(this);
   t.get_extension = [](tenon_host*, tenon_str) noexcept -> const void* { return nullptr; };
   t.log_enabled = [](tenon_host*, std::int32_t) noexcept { return 1; };
   t.log = [](tenon_host* h, std::int32_t level, tenon_str line, tenon_request_id) noexcept {
     const char* names[] = {"?", "debug", "info", "warn", "error"};
-    std::lock_guard lock(of(h).mutex_);
-    of(h).log_.push_back(std::string(names[std::clamp(level, 0, 4)]) + ": " + text(line));
+    const Call host(h, "log");
+    host->log_.push_back(std::string(names[std::clamp(level, 0, 4)]) + ": " + text(line));
   };
   t.metric_define = [](tenon_host* h, std::int32_t kind, tenon_str name, tenon_str, const double*,
                        std::uint32_t) noexcept -> tenon_metric {
-    std::lock_guard lock(of(h).mutex_);
-    if (!of(h).loading_) of(h).violation("metric_define outside of load");
-    of(h).metrics_.push_back({text(name), kind});
-    return static_cast<tenon_metric>(of(h).metrics_.size());
+    const Call host(h, "metric_define");
+    if (!host->loading_) host->violation("metric_define outside of load");
+    host->metrics_.push_back({text(name), kind});
+    return static_cast<tenon_metric>(host->metrics_.size());
   };
   t.metric_record = [](tenon_host* h, tenon_metric id, double value) noexcept {
-    std::lock_guard lock(of(h).mutex_);
+    const Call host(h, "metric_record");
     if (id == 0) return;
-    if (id > of(h).metrics_.size()) return of(h).violation("metric_record of an unknown metric");
-    Metric& metric = of(h).metrics_[id - 1];
+    if (id > host->metrics_.size()) return host->violation("metric_record of an unknown metric");
+    Metric& metric = host->metrics_[id - 1];
     metric.value = metric.kind == TENON_METRIC_GAUGE ? value : metric.value + value;
   };
   t.env_get = [](tenon_host* h, tenon_str key, tenon_str* value) noexcept -> tenon_code {
-    const auto found = of(h).env_.find(text(key));
-    if (found == of(h).env_.end()) return TENON_NOT_FOUND;
+    const Call host(h, "env_get");
+    const auto found = host->env_.find(text(key));
+    if (found == host->env_.end()) return TENON_NOT_FOUND;
     *value = str(found->second);
     return TENON_OK;
   };
   t.report_memory = [](tenon_host* h, std::uint32_t kind, std::int32_t,
                        std::uint64_t bytes) noexcept {
-    std::lock_guard lock(of(h).mutex_);
-    if (kind == TENON_MEMORY_HOST) of(h).memory_ = bytes;
+    const Call host(h, "report_memory");
+    if (kind == TENON_MEMORY_HOST) host->memory_ = bytes;
   };
   t.load_progress = [](tenon_host* h, double done, tenon_str what) noexcept {
-    std::lock_guard lock(of(h).mutex_);
-    if (!(done >= 0 && done <= 1)) of(h).violation("load_progress outside of 0 … 1");
-    of(h).progress_.push_back(text(what));
+    const Call host(h, "load_progress");
+    if (!(done >= 0 && done <= 1)) host->violation("load_progress outside of 0 … 1");
+    host->progress_.push_back(text(what));
   };
   t.respond = [](tenon_host* h, tenon_request_id id, const tenon_response* r) noexcept {
-    return of(h).on_respond(id, *r);
+    Call host(h, "respond");
+    return host->on_respond(host, id, *r);
   };
   t.report_usage = [](tenon_host* h, tenon_request_id id, std::uint64_t in,
                       std::uint64_t out) noexcept -> tenon_code {
-    std::lock_guard lock(of(h).mutex_);
-    Open* open = of(h).find(id);
+    const Call host(h, "report_usage");
+    Open* open = host->find(id);
     if (!open || open->answer.final) return TENON_NOT_FOUND;
     open->answer.input_tokens += in;
     open->answer.output_tokens += out;
     return TENON_OK;
   };
   t.consume = [](tenon_host* h, tenon_request_id id, std::uint64_t bytes) noexcept -> tenon_code {
-    std::lock_guard lock(of(h).mutex_);
-    Open* open = of(h).find(id);
+    const Call host(h, "consume");
+    Open* open = host->find(id);
     if (!open || open->answer.final) return TENON_NOT_FOUND;
     open->answer.consumed += bytes;
-    if (open->answer.consumed > open->delivered) of(h).violation("more consumed than delivered");
-    of(h).changed_.notify_all();
+    if (open->answer.consumed > open->delivered) host->violation("more consumed than delivered");
+    host->changed_.notify_all();
     return TENON_OK;
   };
   t.fault = [](tenon_host* h, tenon_instance*, const tenon_error* error) noexcept {
-    std::lock_guard lock(of(h).mutex_);
-    of(h).fault_ = failure(error->code, *error).message;
+    const Call host(h, "fault");
+    host->fault_ = failure(error->code, *error).message;
   };
   std::memcpy(table_.data(), &t, std::min(table_.size(), sizeof t));
 }
@@ -221,66 +230,84 @@ void FakeHost::unload() {
   api_.unload(std::exchange(instance_, nullptr));
   std::lock_guard lock(mutex_);
   ended_ = true;
-  for (const auto& [id, open] : requests_) {
-    if (!open->answer.final) violation("unload left request " + std::to_string(id) + " open");
-  }
+  const auto left = std::ranges::count_if(
+      requests_, [](const auto& request) { return !request.second->answer.final; });
+  if (left > 0) violation("unload left " + std::to_string(left) + " requests open");
 }
 
+// A table may lack functions: that is for others to tell.
 void FakeHost::stop() {
   unload();
-  if (prepared_) api_.release(runtime_, std::exchange(prepared_, nullptr));
-  if (runtime_) api_.destroy(std::exchange(runtime_, nullptr));
+  if (prepared_ && api_.release) api_.release(runtime_, std::exchange(prepared_, nullptr));
+  if (!runtime_ || !api_.destroy) return;
+  api_.destroy(std::exchange(runtime_, nullptr));
+  std::lock_guard lock(mutex_);
+  destroyed_ = true;
 }
 
 // ---- requests ----
 
-tenon_request_id FakeHost::submit(const FakeRequest& spec) {
-  // Borrowed for the call alone: what the plugin keeps of it is gone afterwards.
-  auto copy = std::make_unique<FakeRequest>(spec);
-  const auto headers = borrow(copy->headers);
-  const tenon_bytes body{reinterpret_cast<const std::uint8_t*>(copy->body.data()),
-                         copy->body.size()};
-  tenon_request request{};
-  request.struct_size = sizeof request;
-  request.flags = copy->body_complete ? TENON_REQUEST_BODY_COMPLETE : 0u;
-  request.credit = copy->credit;
-  request.deadline_ns = copy->deadline_ns;
-  request.method = str(copy->method);
-  request.path = str(copy->path);
-  request.query = str(copy->query);
-  request.request_id = str("test");
-  request.headers = headers.data();
-  request.n_headers = static_cast<std::uint32_t>(headers.size());
-  request.body = copy->body.empty() ? nullptr : &body;
-  request.n_body = copy->body.empty() ? 0 : 1;
-  {
-    std::lock_guard lock(mutex_);
-    request.id = (std::uint64_t{7} << 32) | ++last_id_;
-    auto open = std::make_unique<Open>();
-    open->credit = copy->credit;
-    open->delivered = copy->body.size();
-    request.cancel_word = &open->cancel_word;
-    requests_[request.id] = std::move(open);
-  }
-  const tenon_request* one = &request;
-  std::uint32_t accepted = 0;
-  const tenon_code code = api_.submit(instance_, &one, 1, &accepted);
+tenon_request_id FakeHost::submit(const FakeRequest& request) {
+  return submit_batch(std::span(&request, 1)).front();
+}
+
+// Fills in a request that borrows from `memory`, and opens it.
+void FakeHost::add_request(LentMemory& memory, const FakeRequest& from, tenon_request& to) {
+  const auto headers = borrow(memory, from.headers);
+  const tenon_bytes body = memory.bytes(from.body);
+  to.struct_size = sizeof to;
+  to.flags = from.body_complete ? TENON_REQUEST_BODY_COMPLETE : 0u;
+  to.credit = from.credit;
+  to.deadline_ns = from.deadline_ns;
+  to.method = memory.text(from.method);
+  to.path = memory.text(from.path);
+  to.query = memory.text(from.query);
+  to.request_id = memory.text("test");
+  to.headers = memory.array<tenon_pair>(headers);
+  to.n_headers = static_cast<std::uint32_t>(headers.size());
+  to.body = body.size == 0 ? nullptr : memory.array<tenon_bytes>(std::span(&body, 1));
+  to.n_body = body.size == 0 ? 0 : 1;
+
+  auto open = std::make_unique<Open>();
+  open->credit = from.credit;
+  open->delivered = from.body.size();
+  open->cancelled = from.cancelled;
+  open->cancel_word = from.cancelled ? 1 : 0;
+  to.cancel_word = &open->cancel_word;
   std::lock_guard lock(mutex_);
-  if (accepted > 1) violation("submit accepted more than it was given");
-  if (accepted == 1) return request.id;
-  if (code == TENON_OK) violation("submit said OK and did not accept");
-  requests_.erase(request.id);
-  return 0;
+  to.id = (std::uint64_t{7} << 32) | ++last_id_;
+  requests_[to.id] = std::move(open);
+}
+
+std::vector<tenon_request_id> FakeHost::submit_batch(std::span<const FakeRequest> wanted) {
+  LentMemory memory;
+  std::vector<tenon_request> requests(wanted.size());
+  std::vector<const tenon_request*> batch;
+  std::vector<tenon_request_id> ids;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    add_request(memory, wanted[i], requests[i]);
+    batch.push_back(memory.array<tenon_request>(std::span(&requests[i], 1)));
+    ids.push_back(requests[i].id);
+  }
+  const auto n = static_cast<std::uint32_t>(batch.size());
+  std::uint32_t accepted = 0;
+  const tenon_code code = api_.submit(instance_, batch.data(), n, &accepted);
+  std::lock_guard lock(mutex_);
+  if (accepted > n) violation("submit accepted more than it was given");
+  if (accepted < n && code == TENON_OK) violation("submit said OK and did not accept all");
+  for (std::size_t i = accepted; i < ids.size(); ++i) requests_.erase(std::exchange(ids[i], 0));
+  return ids;
 }
 
 void FakeHost::body(tenon_request_id id, std::string_view part, bool last) {
-  auto copy = std::make_unique<std::string>(part);
-  const tenon_bytes segment{reinterpret_cast<const std::uint8_t*>(copy->data()), copy->size()};
+  LentMemory memory;
+  const tenon_bytes segment = memory.bytes(part);
   {
     std::lock_guard lock(mutex_);
     if (Open* open = find(id)) open->delivered += part.size();
   }
-  api_.body(instance_, id, &segment, 1, last ? TENON_BODY_LAST : 0u);
+  api_.body(instance_, id, memory.array<tenon_bytes>(std::span(&segment, 1)), 1,
+            last ? TENON_BODY_LAST : 0u);
 }
 
 void FakeHost::credit(tenon_request_id id, std::uint64_t bytes) {
@@ -309,13 +336,17 @@ void FakeHost::refuse_with(tenon_code code) {
   refusal_ = code;
 }
 
+void FakeHost::forget_open() {
+  std::lock_guard lock(mutex_);
+  for (auto& [id, open] : requests_) open->answer.final = true;
+}
+
 FakeHost::Open* FakeHost::find(tenon_request_id id) {
   const auto found = requests_.find(id);
   return found == requests_.end() ? nullptr : found->second.get();
 }
 
-tenon_code FakeHost::on_respond(tenon_request_id id, const tenon_response& r) {
-  std::unique_lock lock(mutex_);
+tenon_code FakeHost::on_respond(Call& call, tenon_request_id id, const tenon_response& r) {
   if (ended_) violation("respond after unload");
   Open* open = find(id);
   if (!open) {
@@ -328,8 +359,8 @@ tenon_code FakeHost::on_respond(tenon_request_id id, const tenon_response& r) {
   }
   // Serial per request: a second thread in here at the same time breaks the rule.
   if (open->responding.fetch_add(1) != 0) violation("two threads answered one request at once");
-  lock.unlock();
-  lock.lock();
+  call.lock.unlock();
+  call.lock.lock();
   open->responding.fetch_sub(1);
 
   const bool final = (r.flags & TENON_RESPONSE_FINAL) != 0;
@@ -392,7 +423,7 @@ FakeAnswer FakeHost::wait_for(tenon_request_id id, std::optional<std::size_t> by
   std::unique_lock lock(mutex_);
   Open* open = find(id);
   if (!open) return {};
-  changed_.wait_for(lock, 10s, [&] {
+  changed_.wait_for(lock, patience_, [&] {
     return open->answer.final || (bytes && open->answer.body.size() >= *bytes);
   });
   return open->answer;
@@ -438,4 +469,4 @@ std::uint64_t FakeHost::memory() {
   return memory_;
 }
 
-}  // namespace tenon::test
+}  // namespace tenon::validator
