@@ -13,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "host/access/open_mode.h"
 #include "host/access/token_secret.h"
@@ -29,6 +30,8 @@ namespace {
 
 // How long replicas without a request may take to end.
 constexpr milliseconds kReplicaGrace{2'000};
+// After a change, until the memory that it took goes back to the system.
+constexpr milliseconds kUntilTrim{2'000};
 // After a second signal: whatever still holds on is left behind.
 constexpr milliseconds kLastResort{3'000};
 
@@ -197,6 +200,7 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
       devices_(std::make_shared<devices::DeviceWatch>(
           loops_.control(), watch_options(config_.flavors), devices::DeviceWatch::Told())),
       signals_(loops_.control(), SIGTERM, SIGINT, SIGHUP),
+      trim_(loops_.control()),
       last_resort_(loops_.control()) {
   metrics_.add_collector([this](telemetry::Metrics::Families& families) {
     PluginMetrics plugins;
@@ -236,13 +240,17 @@ Result<void> ServedHost::start() {
   files_ = {};
   access_.set_rate(config_.host.limits.requests_per_key);
   follow(catalog_->snapshot());
+  ::malloc_trim(0);  // what reading took: trees of the files, mostly
   // That a host starts is news of none of its deployments.
   life_.add(*news_);
   life_.add(usage_);
   life_.add(events_);
   catalog_->listen([this](const std::shared_ptr<const control::Snapshot>& snapshot) {
     api_->watches().on_snapshot(snapshot);
-    boost::asio::post(loops_.control(), [this, snapshot] { follow(snapshot); });
+    boost::asio::post(loops_.control(), [this, snapshot] {
+      follow(snapshot);
+      trim_soon();
+    });
   });
   if (auto bound = gateway_.listen(); !bound) return bound;
   await_signals();
@@ -309,8 +317,16 @@ void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot
   }
   deployments_.apply(wanted(*snapshot, *blueprints_, config_.host.location, usage_.pools()));
   blueprints_->forget_unused();
-  // What reading took (a tree of the file, mostly) goes back to the system.
-  ::malloc_trim(0);
+}
+
+// Whoever made the change still holds what reading it took, and its events are not written yet.
+void ServedHost::trim_soon() {
+  if (std::exchange(trims_, true)) return;
+  trim_.expires_after(kUntilTrim);
+  trim_.async_wait([this](boost::system::error_code error) {
+    trims_ = false;
+    if (!error) control_.run([] { ::malloc_trim(0); });
+  });
 }
 
 std::shared_ptr<const control::Known> ServedHost::known() const {
@@ -388,7 +404,10 @@ void ServedHost::reload() {
     const auto applied = apply(files, prune);
     if (!applied) return log_lines(applied.error().message);
     // Plugins and grants may have changed though no resource did.
-    boost::asio::post(loops_.control(), [this] { follow(catalog_->snapshot()); });
+    boost::asio::post(loops_.control(), [this] {
+      follow(catalog_->snapshot());
+      trim_soon();
+    });
     log::info(
         "configuration changed",
         {{"added", applied->added}, {"changed", applied->changed}, {"removed", applied->removed}});

@@ -77,6 +77,7 @@ class ServedHost {
   };
   Result<Applied> apply(const std::vector<Loaded::File>&, bool prune);
   void follow(const std::shared_ptr<const control::Snapshot>&);  // [control]
+  void trim_soon();                                              // [control]
   std::shared_ptr<const control::Known> known() const;
   void set_known(Loaded&);
 
@@ -107,6 +108,8 @@ class ServedHost {
   gateway::Gateway gateway_;
   std::shared_ptr<devices::DeviceWatch> devices_;
   boost::asio::signal_set signals_;
+  boost::asio::steady_timer trim_;
+  bool trims_ = false;  // [control]
   boost::asio::steady_timer last_resort_;
 };
 

@@ -27,7 +27,7 @@ TEST(Rest, ADeploymentTakesLittleMemory) {
   house.settle();
   const std::size_t each = (used() - before) / kDeployments;
   RecordProperty("bytes", static_cast<int>(each));
-  EXPECT_LE(each, 2'560U);
+  EXPECT_LE(each, 2'400U);
   EXPECT_EQ(house.clock.alarms_set(), 0U);
 }
 #endif
