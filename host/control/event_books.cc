@@ -10,7 +10,7 @@ namespace tenon::control {
 namespace {
 
 // In one transaction: others wait for the store no longer than that takes.
-constexpr std::size_t kAtOnce = 500;
+constexpr std::size_t kAtOnce = 100;
 
 }  // namespace
 
