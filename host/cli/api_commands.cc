@@ -38,7 +38,7 @@ constexpr std::array kCommands = {
   --watch                shows it again every two seconds
 
 Kinds: models (deployments), environments, policies, locations, workspaces, keys, plugins, audit,
-and revisions MODEL. 'tenon get devices' shows this machine's own.
+revisions MODEL and events MODEL. 'tenon get devices' shows this machine's own.
 )" TENON_STATUSES
             R"(
 examples:

@@ -30,7 +30,7 @@ Result<json::value> parsed(const HttpReply& reply) {
 void print_described(const json::value& resource, std::ostream& out) {
   json::value rest = resource;
   std::vector<std::vector<std::vector<std::string>>> tables;
-  for (const Listing* listing : {&budgets_listing(), &events_listing()}) {
+  for (const Listing* listing : {&budgets_listing(), *find_listing("events")}) {
     json::object* fields = rest.if_object();
     const json::value* found = fields ? fields->if_contains(listing->name) : nullptr;
     if (!found || !found->is_array()) continue;

@@ -153,6 +153,16 @@ std::vector<Listing> make_listings() {
         {"CREATED", "/createdAt", time_text},
         {"RUNTIME", "/spec/runtime", plain},
         {"ORIGIN", "/spec/origin", plain}}},
+      {"events",
+       {"event"},
+       std::nullopt,
+       "/v0/models",
+       true,
+       {{"TIME", "/time", time_text},
+        {"EVENT", "/type", plain},
+        {"STATUS", "/status", plain},
+        {"REVISION", "/revision", plain},
+        {"WHY", "/message", error_text}}},
       {"keys",
        {"key"},
        std::nullopt,
@@ -228,20 +238,6 @@ const Listing& budgets_listing() {
                                  {"LEFT", "/left", plain},
                                  {"UNTIL", "/windowEnd", time_text}}};
   return kBudgets;
-}
-
-const Listing& events_listing() {
-  static const Listing kEvents{"events",
-                               {},
-                               std::nullopt,
-                               "",
-                               false,
-                               {{"TIME", "/time", time_text},
-                                {"EVENT", "/type", plain},
-                                {"STATUS", "/status", plain},
-                                {"REVISION", "/revision", plain},
-                                {"WHY", "/message", error_text}}};
-  return kEvents;
 }
 
 std::vector<std::string> heads(const Listing& listing) {

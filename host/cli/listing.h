@@ -36,10 +36,8 @@ Result<const Listing*> find_listing(std::string_view word);
 // The same among kinds of resources only.
 Result<const Listing*> find_kind(std::string_view word);
 
-// What comes with a resource, not by itself: what is left of its token budgets, and what happened
-// to it.
+// What is left of token budgets: it comes with a resource, not by itself.
 const Listing& budgets_listing();
-const Listing& events_listing();
 
 std::vector<std::string> heads(const Listing&);
 // What is missing is "-", and nothing that a host says reaches the terminal as a control.

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "host/control/api.h"
+#include "host/control/event_books.h"
 #include "host/control/keys_routes.h"
 #include "host/control/openapi.h"
 #include "host/control/resource_json.h"
@@ -239,6 +240,14 @@ void revisions(Api& api, Call& call) {
   call.answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 
+void events(Api& api, Call& call) {
+  const ResourceKey key = key_of<Kind::kDeployment>(call);
+  if (!present(api, call, key)) return;
+  const auto kept = api.parts().events.of(deployment_key(key));
+  if (!kept) return call.refuse(kept.error());
+  call.answer(json::object{{"items", events_json(*kept)}, {"next", nullptr}});
+}
+
 // ---- the host as a whole
 
 // Many resources, all or none.
@@ -402,6 +411,16 @@ std::vector<Route> make_routes() {
                  "RevisionList",
                  200,
                  revisions});
+  out.push_back({"GET",
+                 "/v0/models/{model}/events",
+                 "listEvents",
+                 "Lists what happened to it, the last 50 events, the oldest first",
+                 Act::kRead,
+                 {kEnvironmentParam},
+                 "",
+                 "EventList",
+                 200,
+                 events});
   add_resource<Kind::kEnvironment>(out, "/v0/environments", "/v0/environments/{environment}",
                                    {"listEnvironments", "createEnvironment", "getEnvironment",
                                     "putEnvironment", "deleteEnvironment"},

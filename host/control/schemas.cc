@@ -288,6 +288,7 @@ json::object schemas() {
     out[kind + "List"] = list_of(reference(kind));
   }
   out["KeyList"] = list_of(reference("Key"));
+  out["EventList"] = list_of(reference("Event"));
   for (const std::string_view name : {"Revision", "Plugin", "Audit"}) {
     out[std::string(name) + "List"] = list_of({{"type", "object"}});
   }

@@ -147,7 +147,9 @@ def test_counts_are_exact_under_load(host):
 
 
 def events(served):
-    return requests.get(served.url + "/v0/models/a", timeout=10).json()["events"]
+    told = requests.get(served.url + "/v0/models/a/events", timeout=10).json()["items"]
+    assert told == requests.get(served.url + "/v0/models/a", timeout=10).json()["events"]
+    return told
 
 
 def test_a_kill_loses_at_most_the_last_second(host):
