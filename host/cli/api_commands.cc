@@ -109,6 +109,7 @@ examples:
   --min N, --max N       replicas
   --target N             requests at once for each replica
   --retention TIME       how long the last replica stays without requests: 30s
+  --canary PERCENT       of the requests, which is all that it gets beside what serves now
   --print                prints the manifest instead of sending it
 )" TENON_CHANGE_OPTIONS R"(
 What no flag says is as by default, also where the deployment was otherwise before.
@@ -168,6 +169,7 @@ examples:
             R"(  --from E               the environment of the deployment that is copied
   --to E                 where it goes; default: production
   --policies             with the deployment's policies; else the ones at the destination stay
+  --canary PERCENT       of the requests, which is all that it gets at first
 )" TENON_CHANGE_OPTIONS R"(
 The destination goes on serving until the new revision is ready.
 )" TENON_STATUSES
@@ -190,6 +192,23 @@ examples:
   tenon rollback minilm 3 -e staging
 )",
             rollback},
+    Command{"canary", "Gives a canary more of the requests, all of them or none",
+            "MODEL --weight PERCENT | --promote | --abort",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    default: production
+  --weight PERCENT       of the requests, 1 to 99
+  --promote              the canary follows the revision beside it
+  --abort                the revision beside it gets all requests again
+)" TENON_CHANGE_OPTIONS R"(
+'tenon deploy --canary' and 'tenon release --canary' begin one.
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon deploy minilm --origin models/all-MiniLM-L6-v2 --runtime tei --max 2 --canary 10
+  tenon canary minilm --weight 50
+  tenon canary minilm --promote
+)",
+            canary},
     Command{"usage", "Shows what deployments used: requests, tokens, replica time, memory",
             "[--by WHAT] [--from TIME] [--to TIME]",
             TENON_HOST_OPTIONS

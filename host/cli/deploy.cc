@@ -82,7 +82,8 @@ options_description flags() {
       "flavor", value<Texts>())("policy", value<Texts>())("option", value<Texts>())(
       "env", value<Texts>())("label", value<Texts>())("min", value<std::int64_t>())(
       "max", value<std::int64_t>())("target", value<std::int64_t>())(
-      "retention", value<std::string>())("dry-run", "")("force", "")("print", "");
+      "retention", value<std::string>())("canary", value<std::int64_t>())("dry-run", "")(
+      "force", "")("print", "");
   return out;
 }
 
@@ -123,6 +124,9 @@ Result<json::object> deployment_of(const variables_map& options) {
   put_texts(out, "flavors", options, "flavor");
   put_texts(out, "policies", options, "policy");
   if (auto scale = scale_of(options); !scale.empty()) out["scale"] = std::move(scale);
+  if (options.count("canary")) {
+    out["canary"] = json::object{{"weight", options["canary"].as<std::int64_t>()}};
+  }
   for (const auto& [flag, key] :
        {std::pair("option", "options"), std::pair("env", "env"), std::pair("label", "labels")}) {
     auto table = pairs(options, flag, key == std::string_view("options"));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -75,16 +76,19 @@ int switch_on(std::string_view verb, std::string_view done, const Arguments& wor
   return act(verb, *parsed, (*parsed)["environment"].as<std::string>(), {}, done, streams);
 }
 
-// The revision before the one that serves; 0 when there is none.
+bool is_active(const json::value& revision) {
+  const json::value* active = json_at(revision, "/active");
+  return active && active->is_bool() && active->get_bool();
+}
+
+// What the newest one followed: the one beside it that is active, too, when it is a canary, else
+// the one before; 0 when there is none.
 std::int64_t revision_before(const json::array& revisions) {
-  for (std::size_t i = 0; i + 1 < revisions.size(); ++i) {
-    const json::value* active = json_at(revisions[i], "/active");
-    const json::value* number = json_at(revisions[i + 1], "/number");
-    if (active && active->is_bool() && active->get_bool() && number && number->is_int64()) {
-      return number->get_int64();
-    }
-  }
-  return 0;
+  if (revisions.size() < 2) return 0;
+  const auto beside = std::find_if(revisions.begin() + 1, revisions.end(), is_active);
+  const json::value* number =
+      json_at(beside == revisions.end() ? revisions[1] : *beside, "/number");
+  return number && number->is_int64() ? number->get_int64() : 0;
 }
 
 }  // namespace
@@ -102,13 +106,15 @@ int release(const Arguments& words, Streams streams) {
   options_description options;
   add_life_options(options);
   options.add_options()("from", value<std::string>())(
-      "to", value<std::string>()->default_value(std::string(kProduction)))("policies", "");
+      "to", value<std::string>()->default_value(std::string(kProduction)))("policies", "")(
+      "canary", value<std::int64_t>());
   const auto parsed = read(words, options);
   if (!parsed) return bad_usage(kVerb, parsed.error().message, streams);
   if (!parsed->count("from")) return bad_usage(kVerb, "from where? --from ENVIRONMENT", streams);
   const auto from = (*parsed)["from"].as<std::string>();
   json::object body{{"from", from}, {"to", (*parsed)["to"].as<std::string>()}};
   if (parsed->count("policies")) body["policies"] = true;
+  if (parsed->count("canary")) body["canary"] = (*parsed)["canary"].as<std::int64_t>();
   return act(kVerb, *parsed, "", body, "released from " + terminal_text(from), streams);
 }
 
@@ -135,6 +141,29 @@ int rollback(const Arguments& words, Streams streams) {
   }
   return act(kVerb, *parsed, environment, {{"revision", revision}},
              fmt::format("is as in revision {} again", revision), streams);
+}
+
+int canary(const Arguments& words, Streams streams) {
+  constexpr std::string_view kVerb = "canary";
+  options_description options;
+  add_life_options(options);
+  add_environment(options);
+  options.add_options()("weight", value<std::int64_t>())("promote", "")("abort", "");
+  const auto parsed = read(words, options);
+  if (!parsed) return bad_usage(kVerb, parsed.error().message, streams);
+  if (parsed->count("weight") + parsed->count("promote") + parsed->count("abort") != 1) {
+    return bad_usage(kVerb, "what with it? One of --weight PERCENT, --promote and --abort",
+                     streams);
+  }
+  std::int64_t weight = parsed->count("promote") ? 100 : 0;
+  std::string done =
+      parsed->count("promote") ? "has its canary for all requests" : "is without its canary again";
+  if (parsed->count("weight")) {
+    weight = (*parsed)["weight"].as<std::int64_t>();
+    done = fmt::format("gives its canary {} % of the requests", weight);
+  }
+  return act(kVerb, *parsed, (*parsed)["environment"].as<std::string>(), {{"weight", weight}}, done,
+             streams);
 }
 
 }  // namespace tenon::cli

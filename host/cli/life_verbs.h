@@ -9,5 +9,6 @@ int activate(const Arguments&, Streams);    // `tenon activate MODEL`
 int deactivate(const Arguments&, Streams);  // `tenon deactivate MODEL`
 int release(const Arguments&, Streams);     // `tenon release MODEL --from E [--to E]`
 int rollback(const Arguments&, Streams);    // `tenon rollback MODEL [REVISION]`
+int canary(const Arguments&, Streams);      // `tenon canary MODEL --weight N|--promote|--abort`
 
 }  // namespace tenon::cli

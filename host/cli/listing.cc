@@ -60,6 +60,18 @@ std::string replicas_text(const json::value& value) {
                                : plain(*ready);
 }
 
+// Of a revision: nothing at zero.
+std::string share_text(const json::value& value) {
+  return number(value) > 0 ? plain(value) + " %" : "-";
+}
+
+std::string state_text(const json::value& status) {
+  const json::value* state = json_at(status, "/state");
+  const json::value* weight = json_at(status, "/canary/weight");
+  if (!state) return "-";
+  return weight ? fmt::format("{} (canary {} %)", plain(*state), plain(*weight)) : plain(*state);
+}
+
 std::string error_text(const json::value& value) {
   return shortened(plain(value), kLongestError);
 }
@@ -67,10 +79,6 @@ std::string error_text(const json::value& value) {
 // Of a key: "" is every one.
 std::string workspace_text(const json::value& value) {
   return value.is_string() && value.get_string().empty() ? "(all)" : plain(value);
-}
-
-std::string yes(const json::value& value) {
-  return value.is_bool() && value.get_bool() ? "yes" : "-";
 }
 
 // What a policy leaves.
@@ -104,7 +112,7 @@ std::vector<Listing> make_listings() {
         {"MODEL", "/metadata/name", plain},
         {"ENVIRONMENT", "/metadata/environment", plain},
         {"RUNTIME", "/status/runtime", plain},
-        {"STATE", "/status/state", plain},
+        {"STATE", "/status", state_text},
         {"REPLICAS", "/status/replicas", replicas_text},
         {"QUEUED", "/status/queued", plain},
         {"MEMORY", "/status/memoryBytes", megabytes},
@@ -149,7 +157,7 @@ std::vector<Listing> make_listings() {
        "/v0/models",
        true,
        {{"REVISION", "/number", plain},
-        {"ACTIVE", "/active", yes},
+        {"REQUESTS", "/weight", share_text},
         {"CREATED", "/createdAt", time_text},
         {"RUNTIME", "/spec/runtime", plain},
         {"ORIGIN", "/spec/origin", plain}}},

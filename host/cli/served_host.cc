@@ -183,6 +183,7 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
       usage_(loops_.control(), [this](auto what) { control_.run(std::move(what)); }),
       events_(
           loops_.control(), [this](auto what) { control_.run(std::move(what)); }, *store_),
+      served_([this](auto what) { control_.run(std::move(what)); }),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_),
                    &life_, &usage_.meter()),
       access_(kept.token_secret),
@@ -222,6 +223,7 @@ Result<void> ServedHost::start() {
     log::warn("open: there are no API keys, so everybody on this machine may do everything");
   }
   if (auto opened = usage_.open(*store_); !opened) return opened;
+  if (auto opened = served_.open(*store_); !opened) return opened;
   auto catalog = control::Catalog::open(
       *store_, config_.host.workspace,
       {.model_roots = config_.host.model_roots, .replicas = config_.host.limits.replicas},
@@ -239,12 +241,13 @@ Result<void> ServedHost::start() {
   }
   files_ = {};
   access_.set_rate(config_.host.limits.requests_per_key);
-  follow(catalog_->snapshot());
+  follow(catalog_->snapshot(), &served_);
   ::malloc_trim(0);  // what reading took: trees of the files, mostly
   // That a host starts is news of none of its deployments.
   life_.add(*news_);
   life_.add(usage_);
   life_.add(events_);
+  life_.add(served_);
   catalog_->listen([this](const std::shared_ptr<const control::Snapshot>& snapshot) {
     api_->watches().on_snapshot(snapshot);
     boost::asio::post(loops_.control(), [this, snapshot] {
@@ -310,12 +313,13 @@ Result<ServedHost::Applied> ServedHost::apply(const std::vector<Loaded::File>& f
   return applied;
 }
 
-void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot) {
+void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot,
+                        const control::ServedRevisions* past) {
   const auto known = this->known();
   if (!blueprints_ || blueprints_->known() != known) {
     blueprints_ = std::make_unique<Blueprints>(known);
   }
-  deployments_.apply(wanted(*snapshot, *blueprints_, config_.host.location, usage_.pools()));
+  deployments_.apply(wanted(*snapshot, *blueprints_, config_.host.location, usage_.pools(), past));
   blueprints_->forget_unused();
 }
 

@@ -14,6 +14,7 @@
 #include "host/control/api.h"
 #include "host/control/control.h"
 #include "host/control/event_books.h"
+#include "host/control/served_revisions.h"
 #include "host/control/usage_books.h"
 #include "host/devices/cpus.h"
 #include "host/devices/device_watch.h"
@@ -76,8 +77,9 @@ class ServedHost {
     unsigned added = 0, changed = 0, removed = 0;
   };
   Result<Applied> apply(const std::vector<Loaded::File>&, bool prune);
-  void follow(const std::shared_ptr<const control::Snapshot>&);  // [control]
-  void trim_soon();                                              // [control]
+  void follow(const std::shared_ptr<const control::Snapshot>&,
+              const control::ServedRevisions* past = nullptr);  // [control]
+  void trim_soon();                                             // [control]
   std::shared_ptr<const control::Known> known() const;
   void set_known(Loaded&);
 
@@ -101,6 +103,7 @@ class ServedHost {
   std::unique_ptr<lifecycle::LifeObserver> news_;  // for those who watch
   control::UsageBooks usage_;
   control::EventBooks events_;
+  control::ServedRevisions served_;
   lifecycle::Deployments deployments_;
   access::Access access_;
   access::Keys keys_;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "host/cli/blueprints.h"
+#include "host/control/served_revisions.h"
 #include "host/control/snapshot.h"
 #include "host/lifecycle/deployments.h"
 #include "host/metering/token_pools.h"
@@ -11,8 +12,10 @@
 namespace tenon::cli {
 
 // What the life cycle is to make real of these resources, on a host at this [[location]] ("":
-// none). A deployment that cannot run here is left out, and the log says why.
+// none). A deployment that cannot run here is left out, and the log says why. `past`: what earlier
+// hosts found out, when this one begins.
 std::vector<lifecycle::Wanted> wanted(const control::Snapshot&, Blueprints&,
-                                      const std::string& location, metering::TokenPools&);
+                                      const std::string& location, metering::TokenPools&,
+                                      const control::ServedRevisions* past = nullptr);
 
 }  // namespace tenon::cli

@@ -170,6 +170,15 @@ void read_limits(Table& table, DeploymentLimits& limits) {
   if (memory == 0) table.problem(table.position("memory"), "'memory' must be more than zero");
 }
 
+CanaryShare read_canary(Table& table) {
+  CanaryShare share;
+  if (!table.has("weight")) {
+    table.problem(table.position(), "'weight' is missing: which percentage of the requests");
+  }
+  take(share.weight, table.integer("weight", 1, 99));
+  return share;
+}
+
 bool is_variable(std::string_view name) {
   const auto is_word = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -221,6 +230,7 @@ DeploymentSpec read_deployment(Table& table, const ResourceContext& context) {
   spec.isolation = read_isolation(table, plugin, context.grants);
   if (auto scale = table.table("scale")) read_scale(*scale, spec.scale);
   if (auto limits = table.table("limits")) read_limits(*limits, spec.limits);
+  if (auto canary = table.table("canary")) spec.canary = read_canary(*canary);
   if (auto environment = table.table("env")) read_environment(*environment, spec);
   auto options = table.table("options");
   if (plugin) {
@@ -228,7 +238,7 @@ DeploymentSpec read_deployment(Table& table, const ResourceContext& context) {
   } else {
     spec.given = read_unjudged(std::move(options));
   }
-  table.later({"devices", "primary", "burst", "canary", "warm"});
+  table.later({"devices", "primary", "burst", "warm"});
   return spec;
 }
 

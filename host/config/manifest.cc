@@ -24,6 +24,18 @@ constexpr std::array<KindNames, 5> kKinds = {{
     {Kind::kDeployment, "models", {"model", "deployment", "deployments"}},
 }};
 
+// A number of a stored spec that nobody writes; 0 when it is not there.
+template <class Number>
+Number take_number(boost::json::value* of, std::string_view key) {
+  boost::json::object* fields = of ? of->if_object() : nullptr;
+  const boost::json::value* found = fields ? fields->if_contains(key) : nullptr;
+  if (!found) return 0;
+  boost::system::error_code error;
+  const auto number = found->to_number<Number>(error);
+  fields->erase(key);
+  return error ? 0 : number;
+}
+
 }  // namespace
 
 std::vector<Placed> read_resources(Table& root, const ResourceContext& context) {
@@ -45,20 +57,28 @@ std::vector<Placed> read_resources(Table& root, const ResourceContext& context) 
   return out;
 }
 
-Result<Draft> draft_of(const Resource& resource) {
-  Problems problems(to_string(resource.key));
-  auto object = parse_json_object(resource.document);
+Result<Draft> draft_of(const ResourceKey& key, std::string_view stored) {
+  Problems problems(to_string(key));
+  auto object = parse_json_object(stored);
   if (!object) return std::unexpected(object.error());
+  boost::json::value tree(*std::move(object));
+  auto& fields = tree.get_object();
+  const auto stable = take_number<unsigned>(fields.if_contains("canary"), "stable");
+  const auto origin_digest = take_number<std::uint64_t>(&tree, "originDigest");
   Draft draft;
   {
-    Document document(nodes_of(*object), problems);
+    Document document(nodes_of(fields), problems);
     Table root = document.root();
-    draft = read_resource(resource.key.kind, root, {.workspace = resource.key.workspace});
+    draft = read_resource(key.kind, root, {.workspace = key.workspace});
   }
   if (!problems.empty()) {
-    problems.name_lines(paths_of(*object));
-    return fail(Code::kInternal, fmt::format("the stored {} cannot be read: {}",
-                                             to_string(resource.key), problems.text()));
+    problems.name_lines(paths_of(fields));
+    return fail(Code::kInternal,
+                fmt::format("the stored {} cannot be read: {}", to_string(key), problems.text()));
+  }
+  if (auto* spec = std::get_if<DeploymentSpec>(&draft.spec)) {
+    spec->origin_digest = origin_digest;
+    if (spec->canary) spec->canary->stable = stable;
   }
   return draft;
 }

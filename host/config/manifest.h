@@ -32,12 +32,12 @@ std::vector<Placed> read_resources(Table& root, const ResourceContext&);
 // One resource: `table` holds its spec.
 Draft read_resource(Kind, Table& table, const ResourceContext&);
 
-// The spec with the keys that read_resource() takes, without what is as by default. Secret values
-// are left out when `shown` is true.
+// The spec with the keys that read_resource() takes, without what is as by default. When `shown`,
+// secret values are left out, and so is what draft_of() alone reads.
 boost::json::object spec_json(const Draft&, bool shown);
 
-// Of a stored resource. The document was written by spec_json(), so an error means a damaged store.
-Result<Draft> draft_of(const Resource&);
+// Of a stored document. It was written by spec_json(), so an error means a damaged store.
+Result<Draft> draft_of(const ResourceKey&, std::string_view stored);
 
 // "policies", as in a path or after `tenon get`; nothing for another word. Singular and short forms
 // are understood too. Deployments are asked for as "models", as in the API that this one follows.

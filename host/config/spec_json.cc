@@ -149,10 +149,16 @@ json::object spec_of(const DeploymentSpec& spec, bool shown) {
                    {"environment", spec.key.environment},
                    {"runtime", spec.runtime},
                    {"origin", "file:" + spec.model_path}};
+  if (!shown) put(out, "originDigest", spec.origin_digest, std::uint64_t{});
   put(out, "enabled", spec.enabled, true);
   if (!spec.flavors.empty()) out["flavors"] = names(spec.flavors);
   if (!spec.policies.empty()) out["policies"] = names(spec.policies);
   if (spec.isolation == Isolation::kHost) out["isolation"] = "host";
+  if (spec.canary) {
+    json::object canary{{"weight", spec.canary->weight}};
+    if (!shown) canary["stable"] = spec.canary->stable;
+    out["canary"] = std::move(canary);
+  }
   put_table(out, "scale", scale_of(spec.scale));
   put_table(out, "limits", limits_of(spec.limits));
   put_table(out, "env", environment_of(spec, shown));

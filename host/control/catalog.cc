@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <iterator>
+#include <map>
 
 #include "host/config/manifest.h"
+#include "host/control/canary.h"
+#include "host/control/kept_revision.h"
+#include "host/control/origin_digest.h"
 
 namespace tenon::control {
 namespace {
@@ -18,11 +22,29 @@ std::string document_of(const Draft& draft) {
   return boost::json::serialize(config::spec_json(draft, false));
 }
 
-// What makes a revision of a deployment: all but what it is called and whether it is on.
+// What makes a revision of a deployment is all but what it is called and how it is switched.
 std::string revision_document(const Draft& draft) {
-  Draft revision{draft.key, {}, draft.spec};
-  std::get<DeploymentSpec>(revision.spec).enabled = true;
-  return document_of(revision);
+  return document_of({draft.key, {}, revision_of(std::get<DeploymentSpec>(draft.spec))});
+}
+
+const CanaryShare* canary_of(const Draft& draft) {
+  const auto* spec = std::get_if<DeploymentSpec>(&draft.spec);
+  return spec && spec->canary ? &*spec->canary : nullptr;
+}
+
+// The same with the digests of origins that nobody has looked at yet; each folder is read once.
+std::vector<Wish> with_digests(std::span<const Wish> wishes, const Who& who, const Ground& ground) {
+  std::vector<Wish> out(wishes.begin(), wishes.end());
+  std::map<std::string, std::uint64_t> known;
+  for (Wish& wish : out) {
+    auto* spec = std::get_if<DeploymentSpec>(&wish.draft.spec);
+    if (wish.remove || !spec || spec->origin_digest != 0) continue;
+    if (!may_read(who, ground, spec->model_path)) continue;  // it will be refused
+    const auto [found, first] = known.try_emplace(spec->model_path, 0);
+    if (first) found->second = origin_digest(spec->model_path);
+    spec->origin_digest = found->second;
+  }
+  return out;
 }
 
 Refused store_refused(const store::ApplyError& error) {
@@ -59,9 +81,11 @@ Result<void> Catalog::load() {
       auto page = store_.list(kind, last, kPageSize);
       if (!page) return std::unexpected(page.error());
       for (const Resource& resource : page->items) {
-        auto draft = config::draft_of(resource);
+        auto draft = config::draft_of(resource.key, resource.document);
         if (!draft) return std::unexpected(draft.error());
         last = resource.key;
+        auto stable = load_stable(*draft);
+        if (!stable) return std::unexpected(stable.error());
         const auto revision = kind == Kind::kDeployment
                                   ? revisions->find(deployment_key(resource.key))
                                   : revisions->end();
@@ -71,7 +95,8 @@ Result<void> Catalog::load() {
             .revision = revision == revisions->end() ? 0 : revision->second,
             .created_at = resource.created_at,
             .updated_at = resource.updated_at,
-            .authors = shared({resource.managed_by, resource.created_by, resource.updated_by})}));
+            .authors = shared({resource.managed_by, resource.created_by, resource.updated_by}),
+            .stable = *std::move(stable)}));
       }
       snapshot->version = page->version;
       more = page->more;
@@ -85,6 +110,17 @@ std::shared_ptr<const Authors> Catalog::shared(Authors authors) {
   return *authors_.insert(std::make_shared<const Authors>(std::move(authors))).first;
 }
 
+Result<std::shared_ptr<const Entry>> Catalog::load_stable(const Draft& newest) {
+  const CanaryShare* canary = canary_of(newest);
+  if (!canary) return nullptr;
+  auto stable = kept_revision(store_, newest.key, canary->stable);
+  if (stable && !*stable) {
+    return fail(Code::kInternal, fmt::format("the store lacks revision {} of {}", canary->stable,
+                                             to_string(newest.key)));
+  }
+  return stable;
+}
+
 std::shared_ptr<const Snapshot> Catalog::snapshot() const {
   const std::lock_guard lock(mutex_);
   return snapshot_;
@@ -96,7 +132,8 @@ void Catalog::listen(Listener listener) {
 }
 
 std::expected<std::vector<Planned>, std::vector<Refused>> Catalog::change(
-    std::span<const Wish> wishes, const Who& who, bool dry) {
+    std::span<const Wish> wished, const Who& who, bool dry) {
+  const std::vector<Wish> wishes = with_digests(wished, who, ground_);
   const std::lock_guard lock(changing_);
   const std::shared_ptr<const Snapshot> now = snapshot();
   auto planned = plan(*now, wishes, who, ground_);
@@ -129,6 +166,7 @@ std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& pla
     change.document = document_of(write.draft);
     change.managed_by = write.managed_by;
     if (change.key.kind != Kind::kDeployment) continue;
+    if (const CanaryShare* canary = canary_of(write.draft)) change.keeps = canary->stable;
     std::string revision = revision_document(write.draft);
     if (!entry || revision_document(entry->draft) != revision) {
       change.revision = std::move(revision);
@@ -150,16 +188,18 @@ std::expected<std::shared_ptr<Snapshot>, Refused> Catalog::write(const Plan& pla
       continue;
     }
     const Entry* before = now.find(write.draft.key);
-    fresh.push_back(std::make_shared<const Entry>(
-        Entry{.draft = write.draft,
-              .version = outcome.version,
-              .revision = outcome.revision != 0 ? outcome.revision
-                          : before              ? before->revision
-                                                : 0,
-              .created_at = before ? before->created_at : at,
-              .updated_at = at,
-              .authors = shared(
-                  {write.managed_by, before ? before->authors->created_by : who.name, who.name})}));
+    const auto stable = before ? stable_of(write.draft, *now.from(write.draft.key)) : nullptr;
+    fresh.push_back(std::make_shared<const Entry>(Entry{
+        .draft = write.draft,
+        .version = outcome.version,
+        .revision = outcome.revision != 0 ? outcome.revision
+                    : before              ? before->revision
+                                          : 0,
+        .created_at = before ? before->created_at : at,
+        .updated_at = at,
+        .authors =
+            shared({write.managed_by, before ? before->authors->created_by : who.name, who.name}),
+        .stable = stable}));
   }
   std::ranges::sort(fresh, {}, Snapshot::key_of);
   // Of a key that both have, the fresh one.

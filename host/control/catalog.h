@@ -44,6 +44,7 @@ class Catalog {
 
   Result<void> load();
   std::shared_ptr<const Authors> shared(Authors);
+  Result<std::shared_ptr<const Entry>> load_stable(const Draft& newest);
   std::expected<std::shared_ptr<Snapshot>, Refused> write(const Plan&, const Who&, const Snapshot&);
 
   store::Store& store_;

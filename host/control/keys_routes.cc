@@ -34,7 +34,7 @@ bool is_workspace(const Api& api, const std::string& name) {
 
 void create_key(Api& api, Call& call) {
   const auto wish = read_key_wish(call.body(), std::chrono::system_clock::now());
-  if (!wish) return call.refuse(wish.error());
+  if (!wish) return call.refuse(api::kUnprocessable, wish.error().message);
   const access::Caller& caller = call.request().caller;
   if (!manages(caller, wish->workspace)) {
     const std::string whose = wish->workspace.empty()

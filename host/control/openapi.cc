@@ -75,7 +75,42 @@ json::array parameters(const Route& route) {
   return out;
 }
 
-json::object operation(const Route& route) {
+// "model" of "/v0/models/{model}/revisions"; "" when the path names nothing.
+std::string_view placeholder(std::string_view path) {
+  const auto open = path.find('{');
+  return open == path.npos ? "" : path.substr(open + 1, path.find('}') - open - 1);
+}
+
+// What a placeholder stands for is what GET of the path that ends with it answers.
+std::string_view schema_of(std::string_view name, std::span<const Route> routes) {
+  const auto shows = [&](const Route& each) {
+    return each.method == "GET" && each.path.ends_with('}') && placeholder(each.path) == name;
+  };
+  const auto found = std::ranges::find_if(routes, shows);
+  return found == routes.end() ? "" : found->answer;
+}
+
+// Which operations can follow one, since its answer has the names that their paths want.
+json::object links(const Route& route, std::span<const Route> routes) {
+  json::object out;
+  if (route.answer.empty()) return out;
+  for (const Route& next : routes) {
+    const std::string_view name = placeholder(next.path);
+    const std::string_view schema = name.empty() ? "" : schema_of(name, routes);
+    if (schema.empty() || !route.answer.ends_with(schema)) continue;  // NewKey is a Key
+    const bool resource = schema != "Key";
+    json::object parameters;
+    parameters["path." + std::string(name)] =
+        resource ? "$response.body#/metadata/name" : "$response.body#/id";
+    if (takes(next, "environment")) {
+      parameters["query.environment"] = "$response.body#/metadata/environment";
+    }
+    out[next.id] = {{"operationId", next.id}, {"parameters", std::move(parameters)}};
+  }
+  return out;
+}
+
+json::object operation(const Route& route, std::span<const Route> routes) {
   json::object out{{"operationId", route.id}, {"summary", route.help}};
   out["x-tenon-act"] = access::to_string(route.act);
   if (auto all = parameters(route); !all.empty()) out["parameters"] = std::move(all);
@@ -90,6 +125,13 @@ json::object operation(const Route& route) {
   if (takes(route, "dryRun") && route.answer != "Results") {
     responses["200"] = answer_to_change(route);
     if (route.method == "PUT") responses["201"] = answer(route);
+  }
+  if (const auto next = links(route, routes); !next.empty()) {
+    for (auto& [status, response] : responses) {
+      // What was only tried is not there to be followed.
+      const bool tried = status == "200" && takes(route, "dryRun");
+      if (status != "default" && !tried) response.get_object()["links"] = next;
+    }
   }
   out["responses"] = std::move(responses);
   return out;
@@ -108,7 +150,7 @@ json::object openapi_json(std::span<const Route> routes) {
   for (const Route& route : routes) {
     json::value& path = paths[route.path];
     if (path.is_null()) path = json::object();
-    path.get_object()[lower(route.method)] = operation(route);
+    path.get_object()[lower(route.method)] = operation(route, routes);
   }
   return {
       {"openapi", "3.1.0"},

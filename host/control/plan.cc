@@ -9,6 +9,7 @@
 #include <set>
 
 #include "host/config/manifest.h"
+#include "host/control/canary.h"
 #include "host/control/placement.h"
 #include "host/policy/combination.h"
 
@@ -140,10 +141,7 @@ class Planner {
     if (spec->isolation == Isolation::kHost) {
       refuse(i, api::kForbidden, "isolation: only an admin may set \"host\"");
     }
-    const bool inside = std::ranges::any_of(ground_.model_roots, [&](const std::string& root) {
-      return below(spec->model_path, root);
-    });
-    if (!inside) {
+    if (!may_read(who_, ground_, spec->model_path)) {
       refuse(i, api::kForbidden,
              fmt::format("origin: {} is outside of the folders that [host] modelRoots names; only "
                          "an admin may point there",
@@ -296,7 +294,7 @@ class Planner {
   void check_standing() {
     std::uint64_t standing = 0;
     next_.each(Kind::kDeployment, "", [&](const Draft& d) {
-      standing += std::get<DeploymentSpec>(d.spec).scale.min_replicas;
+      standing += standing_replicas(std::get<DeploymentSpec>(d.spec), now_.find(d.key));
     });
     if (standing <= ground_.replicas) return;
     for (std::size_t i = 0; i < changes_.size(); ++i) {
@@ -323,8 +321,10 @@ class Planner {
       if (auto flavor = parse_flavor(text)) listed.push_back(*std::move(flavor));
     }
     const auto allowed = policy::combine_for(environment, own, listed, sites());
+    const bool others = changes_[change].draft.key != key;
+    if (!allowed && others && who_.force) return;  // then it fails, and never runs elsewhere
     if (!allowed) return refuse(change, api::kPolicyViolation, allowed.error().message);
-    if (changes_[change].draft.key != key) return;
+    if (others) return;
     if (const auto each = policy::check_listed(environment, own, listed); !each) {
       refuse(change, api::kPolicyViolation, each.error().message);
     }
@@ -368,9 +368,25 @@ class Planner {
 
 }  // namespace
 
+bool may_read(const Who& who, const Ground& ground, std::string_view folder) {
+  return who.trusted || std::ranges::any_of(ground.model_roots, [&](const std::string& root) {
+           return below(folder, root);
+         });
+}
+
 std::expected<Plan, std::vector<Refused>> plan(const Snapshot& now, std::span<const Wish> changes,
                                                const Who& who, const Ground& ground) {
-  return Planner(now, changes, who, ground).run();
+  const auto canary = [](const Wish& wish) {
+    const auto* spec = std::get_if<DeploymentSpec>(&wish.draft.spec);
+    return spec && spec->canary;
+  };
+  if (std::ranges::none_of(changes, canary)) return Planner(now, changes, who, ground).run();
+  std::vector<Wish> settled(changes.begin(), changes.end());
+  for (Wish& wish : settled) {
+    auto* spec = std::get_if<DeploymentSpec>(&wish.draft.spec);
+    if (spec) settle_canary(*spec, now.find(wish.draft.key));
+  }
+  return Planner(now, settled, who, ground).run();
 }
 
 }  // namespace tenon::control

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/control/snapshot.h"
@@ -18,12 +19,12 @@ struct Who {
   std::string name;        // "key ci", "file:fleet.toml": as updatedBy and the audit log tell it
   std::string managed_by;  // "api", or "file:PATH"
   bool trusted = false;    // an admin or a file: may set what reaches the host itself
-  bool force = false;      // takes over what someone else manages
+  bool force = false;      // takes over what someone else manages, leaves deployments no place
 };
 
 // A resource as it shall be, or its removal.
 struct Wish {
-  Draft draft;  // of a removal its key
+  Draft draft;  // of a removal its key; a deployment without a digest has its origin looked at
   bool remove = false;
   std::optional<std::uint64_t> version =
       std::nullopt;  // the resource must still have it; 0: must not exist
@@ -62,6 +63,9 @@ struct Ground {
   std::vector<std::string> model_roots;  // where `file:` origins of the untrusted may point
   unsigned replicas = 0;                 // that the host holds at most
 };
+
+// Whether someone may name this folder as a deployment's origin.
+bool may_read(const Who&, const Ground&, std::string_view folder);
 
 // All changes or none: whatever is wrong with any of them is told. A new workspace gets its two
 // environments.

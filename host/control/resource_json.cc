@@ -28,6 +28,18 @@ json::object cold_start_json(const lifecycle::ColdStart& cold) {
           {"stages", std::move(stages)}};
 }
 
+json::object canary_json(const lifecycle::CanaryStatus& canary) {
+  json::object out{
+      {"revision", canary.revision},
+      {"weight", canary.weight},
+      {"replicas", {{"ready", canary.replicas_ready}, {"starting", canary.replicas_starting}}},
+      {"queued", canary.queued},
+      {"inFlight", canary.in_flight},
+      {"memoryBytes", canary.memory_bytes}};
+  if (canary.failure) out["failure"] = *canary.failure;
+  return out;
+}
+
 json::object key_json(const ResourceKey& key) {
   json::object out{{"kind", to_string(key.kind)}, {"name", key.name}};
   if (!key.workspace.empty()) out["workspace"] = key.workspace;
@@ -54,7 +66,7 @@ json::object status_json(const lifecycle::DeploymentStatus& status) {
     out["failedRevision"] = {{"number", status.failed->number}, {"reason", status.failed->reason}};
   }
   if (status.canary) {
-    out["canary"] = {{"revision", status.canary->revision}, {"weight", status.canary->weight}};
+    out["canary"] = canary_json(*status.canary);
   }
   out["lastColdStart"] = nullptr;
   if (status.last_cold_start) out["lastColdStart"] = cold_start_json(*status.last_cold_start);

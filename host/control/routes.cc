@@ -8,6 +8,7 @@
 #include <set>
 
 #include "host/control/api.h"
+#include "host/control/canary_routes.h"
 #include "host/control/event_books.h"
 #include "host/control/keys_routes.h"
 #include "host/control/openapi.h"
@@ -134,13 +135,6 @@ std::optional<Draft> present(Api& api, Call& call, const ResourceKey& key) {
   return std::nullopt;
 }
 
-Result<Draft> draft_of(const ResourceKey& key, const store::Revision& revision) {
-  Resource stored;
-  stored.key = key;
-  stored.document = revision.document;
-  return config::draft_of(stored);
-}
-
 void set_enabled(Api& api, Call& call, bool enabled) {
   auto draft = present(api, call, key_of<Kind::kDeployment>(call));
   if (!draft) return;
@@ -173,21 +167,33 @@ bool knows_only(Call& call, std::initializer_list<std::string_view> keys) {
 }
 
 // Copies the deployment of one environment over that of another, whose own policies stay unless
-// "policies" asks for the origin's.
+// "policies" asks for the origin's. What a canary is tried for is not released.
 void release(Api& api, Call& call) {
-  if (!knows_only(call, {"from", "to", "policies"})) return;
+  if (!knows_only(call, {"from", "to", "policies", "canary"})) return;
   const auto from = body_text(call, "from");
   const auto to = from ? body_text(call, "to") : std::nullopt;
   if (!to) return;
   const json::value* with = call.body().if_contains("policies");
   if (with && !with->is_bool())
     return call.refuse(api::kBadRequest, "policies: expected a boolean");
-  auto draft = present(api, call, {Kind::kDeployment, call.workspace, call.path(0), *from});
+  const json::value* weight = call.body().if_contains("canary");
+  const auto share = weight ? whole_number(*weight) : std::nullopt;
+  if (weight && (!share || *share < 1 || *share > 99)) {
+    return call.refuse(api::kBadRequest, "canary: expected a percentage from 1 to 99");
+  }
+  const ResourceKey origin{Kind::kDeployment, call.workspace, call.path(0), *from};
+  auto draft = present(api, call, origin);
   if (!draft) return;
-  draft->key.environment = *to;
-  auto& spec = std::get<DeploymentSpec>(draft->spec);
-  spec.key.environment = *to;
   const auto snapshot = api.parts().catalog.snapshot();
+  auto& spec = std::get<DeploymentSpec>(draft->spec);
+  if (const Entry* entry = snapshot->find(origin); entry && entry->stable) {
+    const bool enabled = spec.enabled;
+    spec = std::get<DeploymentSpec>(entry->stable->draft.spec);
+    spec.enabled = enabled;
+  }
+  draft->key.environment = spec.key.environment = *to;
+  spec.origin_digest = 0;  // of what lies there now
+  if (share) spec.canary = CanaryShare{static_cast<unsigned>(*share), 0};
   const Entry* there = snapshot->find(draft->key);
   if (!with || !with->get_bool()) {
     spec.policies =
@@ -215,26 +221,42 @@ void rollback(Api& api, Call& call) {
                        fmt::format("{} has no revision {}; it keeps {} to {}", to_string(key),
                                    *number, kept->back().number, kept->front().number));
   }
-  const auto before = draft_of(key, *revision);
+  const auto before = config::draft_of(key, revision->document);
   if (!before) return call.refuse(before.error());
   const bool enabled = std::get<DeploymentSpec>(draft->spec).enabled;
   draft->spec = before->spec;
-  std::get<DeploymentSpec>(draft->spec).enabled = enabled;
+  auto& spec = std::get<DeploymentSpec>(draft->spec);
+  spec.enabled = enabled;
+  spec.origin_digest = 0;  // of what lies there now
   api.change(call, {{.draft = *std::move(draft)}}, 200);
+}
+
+json::value digest_text(const Draft& draft) {
+  const std::uint64_t digest = std::get<DeploymentSpec>(draft.spec).origin_digest;
+  return digest == 0 ? json::value(nullptr) : json::value(fmt::format("{:016x}", digest));
 }
 
 void revisions(Api& api, Call& call) {
   const ResourceKey key = key_of<Kind::kDeployment>(call);
-  if (!present(api, call, key)) return;
+  const auto now = present(api, call, key);
+  if (!now) return;
   const auto kept = api.parts().store.revisions(deployment_key(key));
   if (!kept) return call.refuse(kept.error());
+  const auto& canary = std::get<DeploymentSpec>(now->spec).canary;
+  const auto weight = [&](std::uint64_t number) {
+    const unsigned newest = canary ? canary->weight : 100;
+    if (number == kept->front().number) return newest;
+    return canary && number == canary->stable ? 100 - newest : 0;
+  };
   json::array items;
   for (const store::Revision& revision : *kept) {
-    const auto draft = draft_of(key, revision);
+    const auto draft = config::draft_of(key, revision.document);
     items.push_back(json::object{
         {"number", revision.number},
-        {"active", revision.number == kept->front().number},
+        {"active", weight(revision.number) != 0},
+        {"weight", weight(revision.number)},
         {"createdAt", utc_text(revision.created_at)},
+        {"originDigest", draft ? digest_text(*draft) : json::value(nullptr)},
         {"spec", draft ? json::value(config::spec_json(*draft, true)) : json::value(nullptr)}});
   }
   call.answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
@@ -391,6 +413,7 @@ std::vector<Route> make_routes() {
            "Drains it; its endpoint answers nobody and it takes no resources", "", deactivate);
   of_model("/v0/models/{model}/rollback", "rollbackModel", "Makes an earlier revision serve again",
            "Rollback", rollback);
+  add_canary_routes(out);
   out.push_back({"POST",
                  "/v0/models/{model}/release",
                  "releaseModel",

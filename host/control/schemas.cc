@@ -123,6 +123,10 @@ constexpr std::string_view kParts = R"json({
       "flavors": {"type": "array", "items": {"type": "string"}},
       "policies": {"type": "array", "items": {"$ref": "#/components/schemas/Name"}},
       "isolation": {"enum": ["worker", "host"]},
+      "canary": {
+        "type": "object", "additionalProperties": false, "required": ["weight"],
+        "description": "the newest revision gets only this part of the requests",
+        "properties": {"weight": {"type": "integer", "minimum": 1, "maximum": 99}}},
       "scale": {"type": "object"}, "limits": {"type": "object"},
       "env": {"type": "object"}, "options": {"type": "object"},
       "displayName": {"type": "string"}, "labels": {"$ref": "#/components/schemas/Labels"}
@@ -155,11 +159,17 @@ constexpr std::string_view kParts = R"json({
     "type": "object", "additionalProperties": false, "required": ["revision"],
     "properties": {"revision": {"type": "integer", "minimum": 1, "maximum": 9223372036854775807}}
   },
+  "CanaryWish": {
+    "type": "object", "additionalProperties": false, "required": ["weight"],
+    "properties": {"weight": {"type": "integer", "minimum": 0, "maximum": 100}}
+  },
   "Release": {
     "type": "object", "additionalProperties": false, "required": ["from", "to"],
     "properties": {
       "from": {"$ref": "#/components/schemas/Name"}, "to": {"$ref": "#/components/schemas/Name"},
-      "policies": {"type": "boolean", "description": "take the origin's policies along"}
+      "policies": {"type": "boolean", "description": "take the origin's policies along"},
+      "canary": {"type": "integer", "minimum": 1, "maximum": 99,
+                 "description": "the part of the requests that it gets at first"}
     }
   },
   "Configuration": {

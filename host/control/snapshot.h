@@ -27,9 +27,12 @@ struct Entry {
 
   Draft draft;
   std::uint64_t version = 0;
-  std::uint64_t revision = 0;  // of a deployment: the one that serves
+  std::uint64_t revision = 0;  // of a deployment: the newest, which its document is
   Time created_at{}, updated_at{};
   std::shared_ptr<const Authors> authors = {};
+  // Of a deployment whose newest revision is a canary: as it was before, which gets the other
+  // requests.
+  std::shared_ptr<const Entry> stable = {};
 
   const ResourceKey& key() const { return draft.key; }
 };

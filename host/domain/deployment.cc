@@ -20,6 +20,12 @@ std::string to_string(const DeploymentKey& key) {
   return key.workspace + "/" + key.model + "@" + key.environment;
 }
 
+DeploymentSpec revision_of(DeploymentSpec spec) {
+  spec.enabled = true;
+  spec.canary.reset();
+  return spec;
+}
+
 bool is_valid_name(std::string_view name) {
   return !name.empty() && name.size() <= kLongestName && is_alphanumeric(name.front()) &&
          is_alphanumeric(name.back()) &&

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,14 @@ struct DeploymentLimits {
   bool operator==(const DeploymentLimits&) const = default;
 };
 
+// The newest revision is on trial: it gets a part of the requests, an earlier one the rest.
+struct CanaryShare {
+  unsigned weight = 0;  // percent, 1 to 99
+  unsigned stable = 0;  // the earlier revision; 0: not yet held against what there is
+
+  bool operator==(const CanaryShare&) const = default;
+};
+
 struct DeploymentKey {
   std::string workspace;
   std::string model;
@@ -60,10 +69,12 @@ struct DeploymentSpec {
   DeploymentKey key;
   std::string runtime;                // plugin id, or "auto"
   std::string model_path;             // absolute folder of a `file:` origin
+  std::uint64_t origin_digest = 0;    // of what lay there when it was written; 0: nobody looked
   std::vector<std::string> flavors;   // "cpu/x86"; empty means CPU
   std::vector<std::string> policies;  // names; they narrow what the environment's allow
   bool enabled = true;                // false: deactivated, its endpoint answers nobody
   Isolation isolation = Isolation::kWorker;
+  std::optional<CanaryShare> canary{};  // nothing: it gets all requests
   Scale scale;
   DeploymentLimits limits;
   std::vector<GivenOption> given;  // the plugin's own options, as they were written
@@ -72,6 +83,9 @@ struct DeploymentSpec {
 
   bool operator==(const DeploymentSpec&) const = default;
 };
+
+// What makes a revision: all but whether it is on, and how many of the requests it gets.
+DeploymentSpec revision_of(DeploymentSpec);
 
 // Names of workspaces, models, environments: 1–63 of [a-z0-9-], beginning and ending with a letter
 // or digit.

@@ -19,8 +19,8 @@ bool same(const std::shared_ptr<const T>& one, const std::shared_ptr<const T>& o
 
 bool Revision::same_worker(const Revision& other) const {
   const auto worker_part = [](const DeploymentSpec& s) {
-    return std::tie(s.runtime, s.model_path, s.flavors, s.isolation, s.limits.memory,
-                    s.environment);
+    return std::tie(s.runtime, s.model_path, s.origin_digest, s.flavors, s.isolation,
+                    s.limits.memory, s.environment);
   };
   const Blueprint &a = blueprint_, &b = other.blueprint_;
   return (a.spec == b.spec || worker_part(*a.spec) == worker_part(*b.spec)) &&

@@ -80,7 +80,7 @@ void Deployments::publish(std::shared_ptr<const Names> names) {
 void Deployments::apply(std::vector<Wanted> wanted) {
   const std::shared_ptr<const Names> before = names();
   auto after = std::make_shared<Names>();
-  std::vector<const Names::Entry*> changed;
+  std::vector<std::pair<const Names::Entry*, Past>> changed;
   for (Wanted& w : wanted) {
     const DeploymentKey& key = w.blueprint.spec->key;
     const auto found = before->entries.find(name_of(key));
@@ -97,10 +97,16 @@ void Deployments::apply(std::vector<Wanted> wanted) {
     if (!known) entry.serving = revision;
     entry.canary = std::move(canary_now);
     const auto added = after->entries.emplace(name_of(deployment->key()), std::move(entry)).first;
-    if (!same) changed.push_back(&added->second);
+    if (same) continue;
+    Past past{w.proven, nullptr};
+    if (!known && w.earlier) {
+      past.previous = std::make_shared<const Revision>(std::move(w.earlier->blueprint), deployment,
+                                                       w.earlier->revision, revision->terms());
+    }
+    changed.emplace_back(&added->second, std::move(past));
   }
   pending_ = after.get();
-  for (const Names::Entry* entry : changed) keeper_.adopt(entry->wanted, entry->canary);
+  for (const auto& [entry, past] : changed) keeper_.adopt(entry->wanted, entry->canary, past);
   pending_ = nullptr;
   publish(after);
   std::vector<std::shared_ptr<Deployment>> leaving;
@@ -125,8 +131,8 @@ std::shared_ptr<const Canary> Deployments::canary(Wanted& wanted,
   const auto deployment =
       lives ? before->revision->shared_deployment()
             : std::make_shared<Deployment>(main->key(), context_, next_id_++, main);
-  auto revision =
-      std::make_shared<Revision>(std::move(w.blueprint), deployment, w.revision, wanted.terms);
+  auto revision = std::make_shared<Revision>(std::move(w.blueprint), deployment, w.revision,
+                                             std::move(w.terms));
   if (lives && *before->revision == *revision) {
     if (before->weight == w.weight) return before;
     revision = before->revision;

@@ -19,6 +19,13 @@ struct WantedCanary {
   Blueprint blueprint;  // of the same key
   std::uint64_t revision = 0;
   unsigned weight = 0;  // percent
+  Terms terms{};
+};
+
+// An earlier revision that is known to serve.
+struct WantedEarlier {
+  Blueprint blueprint;  // of the same key
+  std::uint64_t revision = 0;
 };
 
 // A deployment as its owner wants it. A blueprint is immutable under its revision number; an
@@ -30,6 +37,9 @@ struct Wanted {
   Terms terms{};
   std::optional<WantedCanary> canary{};
   metering::TokenBudget budget{};  // of all its revisions
+  // What an earlier host found out; of a deployment that is new here.
+  bool proven = false;                     // this revision has served
+  std::optional<WantedEarlier> earlier{};  // else this one has: it serves if this one cannot
 };
 
 // All deployments of a host: finds them, hands requests over, keeps their replicas.

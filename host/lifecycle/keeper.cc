@@ -453,7 +453,9 @@ void Keeper::note_failure(Kept& k, const ReplicaSlot& slot, const workers::Gone&
   // A worker that was killed while it loaded is tried once more before anybody hears of it.
   const bool load_is_bad =
       loading && (gone.kind == workers::Gone::Kind::kLoadFailed || k.restarts.failures > 1);
-  if (load_is_bad && (!k.proven || k.restarts.open) && revision_failed(k, gone.error.message)) {
+  const bool crashes = deployment.main() && k.restarts.open;
+  if (((load_is_bad && (!k.proven || k.restarts.open)) || crashes) &&
+      revision_failed(k, gone.error.message)) {
     return;
   }
   const Kept::Count have = k.count();

@@ -28,6 +28,12 @@ struct KeeperOptions {
   scheduler::RestartPolicy restarts;
 };
 
+// What is known of a deployment from before.
+struct Past {
+  bool proven = false;                       // its revision has served
+  std::shared_ptr<const Revision> previous;  // that has served, else
+};
+
 // Starts and ends replicas. Everything here happens on the control loop.
 //
 // Whatever happens (a nudge by a request, a replica that is ready, gone or idle, the alarm) leads
@@ -39,9 +45,10 @@ class Keeper {
   ~Keeper();
 
   void set_limits(const RoomLimits&, milliseconds drain);
-  // A new deployment, or a new revision, terms or canary of one. Replicas that serve it as well are
-  // kept; the others serve until as many new ones are ready.
-  void adopt(const std::shared_ptr<const Revision>&, const std::shared_ptr<const Canary>& = {});
+  // A new deployment with its past, or a new revision, terms or canary of one. Replicas that serve
+  // it as well are kept; the others serve until as many new ones are ready.
+  void adopt(const std::shared_ptr<const Revision>&, const std::shared_ptr<const Canary>& = {},
+             const Past& = {});
   void remove(Deployment&);
   // Ends everything; `done` comes when no replica is left.
   void shutdown(milliseconds grace, std::move_only_function<void()> done);

@@ -37,7 +37,7 @@ std::string_view to_string(LifeEvent::Type);  // "RevisionFailed"
 // Called on the control loop; must not call back.
 class LifeObserver {
  public:
-  enum class Outcome : std::uint8_t { kReady, kFailed };
+  enum class Outcome : std::uint8_t { kReady, kReadyAsCanary, kFailed };
 
   virtual ~LifeObserver() = default;
   virtual void on_event(const DeploymentKey&, const LifeEvent&) = 0;

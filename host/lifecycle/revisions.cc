@@ -14,8 +14,13 @@ namespace tenon::lifecycle {
 using Type = LifeEvent::Type;
 
 void Keeper::adopt(const std::shared_ptr<const Revision>& revision,
-                   const std::shared_ptr<const Canary>& canary) {
+                   const std::shared_ptr<const Canary>& canary, const Past& past) {
   Kept& k = deployments_[revision->deployment().id()];
+  if (!k.revision) {
+    k.proven = past.proven;
+    k.previous = past.previous;
+    if (past.proven) k.told_ready = revision->number();
+  }
   // One that failed is not tried again because something else of it is new.
   const bool failed = k.wanted && k.wanted != k.revision &&
                       k.wanted->number() == revision->number() && k.wanted->same_worker(*revision);
@@ -213,14 +218,15 @@ void Keeper::tell_ready(Kept& k) {
   if (std::exchange(k.told_ready, number) == number) return;
   k.deployment().record(Type::kRevision, number);
   if (context_->observer) {
-    context_->observer->on_revision(k.deployment().key(), number, LifeObserver::Outcome::kReady,
-                                    {});
+    using enum LifeObserver::Outcome;
+    context_->observer->on_revision(k.deployment().key(), number,
+                                    k.deployment().main() ? kReadyAsCanary : kReady, {});
   }
 }
 
 bool Keeper::revision_failed(Kept& k, const std::string& reason) {
   Deployment& deployment = k.deployment();
-  const bool canary = deployment.main() != nullptr && !k.proven;
+  const bool canary = deployment.main() != nullptr && (!k.proven || k.restarts.open);
   if (!k.previous && !canary && k.proven) return false;
   const std::uint64_t number = k.revision->number();
   if (std::exchange(k.told_failed, number) != number) {
@@ -230,6 +236,7 @@ bool Keeper::revision_failed(Kept& k, const std::string& reason) {
     }
     deployment.record(Type::kRevisionFailed, number, reason);
   }
+  if (canary) k.previous.reset();  // its main deployment serves, not a canary before it
   if (k.previous) {
     log::warn("revision failed, an earlier one serves on",
               {{"deployment", to_string(deployment.key())}, {"revision", number}});

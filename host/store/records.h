@@ -31,6 +31,7 @@ struct Change {
   std::string managed_by;                 // of a put
   std::string revision;                   // of a put of a deployment: begins a revision with this
                                           // document; "": the present one goes on
+  std::uint64_t keeps = 0;                // of a put: a revision that is not forgotten; 0: none
   std::optional<std::uint64_t> expected;  // the version it must have now; 0: it must not exist
 };
 

@@ -146,8 +146,9 @@ Result<std::uint64_t> SqliteStore::begin_revision(const Change& change, const Au
   if (done && number > bounds_.revisions) {
     Statement forgotten = db_.prepare(
         "DELETE FROM revision WHERE workspace = ? AND model = ? AND environment = ? AND number <= "
-        "?");
-    done = (bind_key(forgotten, key) << number - bounds_.revisions).run();
+        "? AND number != ? AND number != (SELECT coalesce(max(number), 0) FROM revision AS r WHERE "
+        "r.workspace = ?1 AND r.model = ?2 AND r.environment = ?3 AND served)");
+    done = (bind_key(forgotten, key) << number - bounds_.revisions << change.keeps).run();
   }
   if (!done) return std::unexpected(done.error());
   return number;
@@ -155,8 +156,26 @@ Result<std::uint64_t> SqliteStore::begin_revision(const Change& change, const Au
 
 Result<std::map<DeploymentKey, std::uint64_t>> SqliteStore::newest_revisions() {
   const std::lock_guard lock(mutex_);
-  Statement statement = db_.prepare(
-      "SELECT workspace, model, environment, max(number) FROM revision GROUP BY 1, 2, 3");
+  return last_revisions("TRUE");
+}
+
+Result<std::map<DeploymentKey, std::uint64_t>> SqliteStore::served_revisions() {
+  const std::lock_guard lock(mutex_);
+  return last_revisions("served");
+}
+
+Result<void> SqliteStore::mark_served(const DeploymentKey& key, std::uint64_t revision) {
+  const std::lock_guard lock(mutex_);
+  Statement marked = db_.prepare(
+      "UPDATE revision SET served = 1 WHERE workspace = ? AND model = ? AND environment = ? AND "
+      "number = ? AND NOT served");
+  return (bind_key(marked, key) << revision).run();
+}
+
+Result<std::map<DeploymentKey, std::uint64_t>> SqliteStore::last_revisions(std::string_view which) {
+  Statement statement = db_.prepare(fmt::format(
+      "SELECT workspace, model, environment, max(number) FROM revision WHERE {} GROUP BY 1, 2, 3",
+      which));
   std::map<DeploymentKey, std::uint64_t> out;
   for (;;) {
     const auto row = statement.step();

@@ -23,6 +23,8 @@ class SqliteStore final : public Store {
   Result<Page> list(Kind, const std::optional<ResourceKey>& after, std::size_t limit) override;
   Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() override;
   Result<std::vector<Revision>> revisions(const DeploymentKey&) override;
+  Result<void> mark_served(const DeploymentKey&, std::uint64_t revision) override;
+  Result<std::map<DeploymentKey, std::uint64_t>> served_revisions() override;
   Result<void> add_events(std::span<const Event>) override;
   Result<std::vector<Event>> events(const DeploymentKey&) override;
   Result<void> add_key(const ApiKey&, const Author&) override;
@@ -45,6 +47,7 @@ class SqliteStore final : public Store {
   Result<std::optional<Resource>> find(const ResourceKey&);
   Result<std::uint64_t> version();
   Result<std::uint64_t> begin_revision(const Change&, const Author&);
+  Result<std::map<DeploymentKey, std::uint64_t>> last_revisions(std::string_view which);
   Result<void> append_audit(const AuditEntry&);
   Result<void> append(const Event&);
   Result<void> put(const TokenCount&);

@@ -36,6 +36,10 @@ class Store {
   // The newest of every deployment.
   virtual Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() = 0;
   virtual Result<std::vector<Revision>> revisions(const DeploymentKey&) = 0;  // newest first
+  // That a revision has served; the last one that has is kept, however old. Of nothing: passed
+  // over.
+  virtual Result<void> mark_served(const DeploymentKey&, std::uint64_t revision) = 0;
+  virtual Result<std::map<DeploymentKey, std::uint64_t>> served_revisions() = 0;  // the last ones
 
   // Events of deployments that are there; others are passed over. The last of each are kept.
   virtual Result<void> add_events(std::span<const Event>) = 0;

@@ -23,7 +23,7 @@ def test_schemathesis_finds_nothing(host, tmp_path):
             "run",
             f"{served.url}/v0/openapi.json",
             f"--header=Authorization: Bearer {made.stdout.strip()}",
-            "--phases=examples,coverage,fuzzing",
+            "--phases=examples,coverage,fuzzing,stateful",
             "--max-examples=10",
             "--request-timeout=1",
             "--seed=1",

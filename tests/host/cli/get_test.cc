@@ -38,8 +38,13 @@ TEST(Listing, RowsSayWhatAPersonAsks) {
       "spec":{"type":"location","locations":["continent/eu","country/ch"]}})"),
               ElementsAre("default", "eu", "location", "continent/eu, country/ch", "api",
                           "2026-11-24 16:13:28"));
-  EXPECT_THAT(row_of("revisions", R"({"number":7,"active":true,"spec":{"runtime":"echo"}})"),
-              ElementsAre("7", "yes", "-", "echo", "-"));
+  EXPECT_THAT(row_of("revisions", R"({"number":7,"weight":90,"spec":{"runtime":"echo"}})"),
+              ElementsAre("7", "90 %", "-", "echo", "-"));
+}
+
+TEST(Listing, ACanaryIsSeenBesideTheState) {
+  EXPECT_EQ(row_of("models", R"({"status":{"state":"DEPLOYED","canary":{"weight":10}}})").at(4),
+            "DEPLOYED (canary 10 %)");
 }
 
 TEST(Listing, WhatIsMissingIsADashAndControlsAreNotObeyed) {

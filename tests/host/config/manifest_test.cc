@@ -136,15 +136,47 @@ TEST(Manifest, WhatWasReadIsWrittenAndReadAgain) {
 TEST(Manifest, AStoredResourceIsReadBack) {
   Problems problems("f.toml");
   const auto all = read_all(kFleet, problems);
-  Resource stored;
-  stored.key = all[6].draft.key;
-  stored.document = json::serialize(spec_json(all[6].draft, false));
-  const auto draft = draft_of(stored);
+  const ResourceKey& key = all[6].draft.key;
+  const auto draft = draft_of(key, json::serialize(spec_json(all[6].draft, false)));
   ASSERT_TRUE(draft) << draft.error().message;
   EXPECT_EQ(*draft, all[6].draft);
-  stored.document = R"({"model":"m","runtime":3})";
-  EXPECT_NE(draft_of(stored).error().message.find("runtime: 'runtime' must be a string"),
+  EXPECT_NE(draft_of(key, R"({"model":"m","runtime":3})")
+                .error()
+                .message.find("runtime: 'runtime' must be a string"),
             std::string::npos);
+}
+
+TEST(Manifest, WhatACanaryStandsBesideIsStoredButNeverWritten) {
+  constexpr std::string_view kCanary = R"(
+[[deployment]]
+model   = "m"
+runtime = "echo"
+origin  = "file:/models"
+[deployment.canary]
+weight = 10
+)";
+  Problems problems("f.toml");
+  Draft draft = read_all(kCanary, problems).at(0).draft;
+  EXPECT_EQ(problems.text(), "");
+  auto& spec = std::get<DeploymentSpec>(draft.spec);
+  EXPECT_EQ(spec.canary, (CanaryShare{10, 0}));
+  spec.canary->stable = 3;
+  const auto stored = draft_of(draft.key, json::serialize(spec_json(draft, false)));
+  ASSERT_TRUE(stored) << stored.error().message;
+  EXPECT_EQ(*stored, draft);
+  EXPECT_EQ(json::serialize(spec_json(draft, true).at("canary")), R"({"weight":10})");
+
+  for (const auto& [wrong, why] :
+       {std::pair("weight = 10\nstable = 3", "unknown key 'stable'"),
+        std::pair("weight = 0", "'weight' must be from 1 to 99"),
+        std::pair("weight = 100", "'weight' must be from 1 to 99"),
+        std::pair("", "'weight' is missing: which percentage of the requests")}) {
+    std::string text(kCanary);
+    text.replace(text.find("weight = 10"), 11, wrong);
+    Problems found("f.toml");
+    read_all(text, found);
+    EXPECT_NE(found.text().find(why), std::string::npos) << found.text();
+  }
 }
 
 TEST(Manifest, SecretsAreNotShown) {

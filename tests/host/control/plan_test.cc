@@ -171,6 +171,21 @@ TEST_F(PlanTest, AChangeOfAnEnvironmentIsHeldAgainstItsDeployments) {
               HasSubstr("POLICY_VIOLATION"));
 }
 
+TEST_F(PlanTest, ByForceAnEnvironmentLeavesADeploymentNothing) {
+  have_workspace();
+  have(location("paris-1", "fr", "eu"));
+  have(location("portland", "us", "na"));
+  have(places("eu", {"continent/eu"}));
+  have(places("us", {"country/us"}));
+  have(deployment("a", "production", {"us"}));
+  who_.force = true;
+  EXPECT_THAT(done({{.draft = environment("production", {"eu"})}}), ElementsAre(Done::kConfigured));
+  // What is written itself must still have a place.
+  EXPECT_THAT(refused({{.draft = environment("production", {"eu"})},
+                       {.draft = deployment("b", "production", {"us"})}}),
+              HasSubstr("deployment w/b@production"));
+}
+
 TEST_F(PlanTest, WhatIsInUseStays) {
   have_workspace();
   have(environment("staging"));
@@ -250,6 +265,34 @@ TEST_F(PlanTest, StandingReplicasMustFitTogether) {
   EXPECT_THAT(refused({{.draft = more}}),
               HasSubstr("scale.minReplicas: with deployment w/b@production they add up to 4, but "
                         "'replicas' in [host.limits] is 3"));
+}
+
+TEST_F(PlanTest, ACanaryStandsBesideWhatItFollows) {
+  have_workspace();
+  ground_.replicas = 3;
+  Draft old = deployment("a"), young = deployment("a");
+  std::get<DeploymentSpec>(old.spec).scale = {.min_replicas = 2, .max_replicas = 2};
+  auto& spec = std::get<DeploymentSpec>(young.spec);
+  spec.scale = {.min_replicas = 2, .max_replicas = 3};
+  spec.canary = CanaryShare{10, 0};
+  have(old);
+  EXPECT_THAT(refused({{.draft = young}}), HasSubstr("they add up to 4"));
+  spec.scale.min_replicas = 1;
+  const std::vector<Wish> wishes = {{.draft = young}};
+  const auto planned = plan(now_, wishes, who_, ground_);
+  ASSERT_TRUE(planned);
+  const auto& written = std::get<DeploymentSpec>(planned->writes.at(0).draft.spec);
+  EXPECT_EQ(written.canary, (CanaryShare{10, 1}));
+}
+
+TEST_F(PlanTest, ACanaryOfWhatServesAlreadyIsNone) {
+  have_workspace();
+  have(deployment("a"));
+  Draft same = deployment("a"), fresh = deployment("b");
+  std::get<DeploymentSpec>(same.spec).canary = CanaryShare{10, 0};
+  std::get<DeploymentSpec>(fresh.spec).canary = CanaryShare{10, 0};
+  EXPECT_THAT(done({{.draft = same}, {.draft = fresh}}),
+              ElementsAre(Done::kUnchanged, Done::kCreated));
 }
 
 TEST_F(PlanTest, ASecretWithoutAValueIsRefused) {

@@ -84,6 +84,52 @@ TEST(Canary, OneThatDoesNotLoadGivesItsRequestsBack) {
   EXPECT_EQ(std::ranges::count(revisions, "2 failed: config.json: no such file"), 1);
 }
 
+TEST(Canary, OneThatCrashesInARowGetsNoMoreRequests) {
+  House house;
+  house.apply({canary(2, 50, "new", {.min_replicas = 1})});
+  for (unsigned i = 0; i < house.options.restarts.breaker; ++i) {
+    EXPECT_TRUE(eventually([&] { return house.launcher.with("m", "new").size() == 1; }));
+    house.launcher.with("m", "new")[0]->die();
+    EXPECT_TRUE(eventually([&] { return house.launcher.with("m", "new").empty(); }));
+    house.settle();
+    house.clock.advance(milliseconds(60'000));
+  }
+  house.settle();
+  EXPECT_EQ(house.status("m").canary->failure, "the worker was shot");
+  EXPECT_EQ(house.status("m").phase, Phase::kDeployed);
+  house.clock.advance(milliseconds(3'600'000));
+  house.settle();
+  EXPECT_TRUE(house.launcher.with("m", "new").empty());
+  EXPECT_EQ(answers(house, 20).at(1), 20U);
+  EXPECT_EQ(house.diary.events(Type::kRevisionFailed).size(), 1U);
+}
+
+TEST(Canary, OneThatFailsIsNotFollowedByTheCanaryBeforeIt) {
+  House house;
+  house.apply({canary(2, 50)});
+  EXPECT_EQ(answers(house, 10).at(2), 5U);
+  house.launcher.behave("m/bad", {.start = Start::kLoadFails});
+  house.apply({canary(3, 50, "bad")});
+  EXPECT_TRUE(eventually([&] { return house.status("m").canary->failure.has_value(); }));
+  house.settle();
+  EXPECT_EQ(answers(house, 10).at(1), 10U);
+  EXPECT_TRUE(eventually([&] { return house.launcher.with("m", "new").empty(); }));
+}
+
+TEST(Canary, OneThatPoliciesForbidGivesItsRequestsBack) {
+  House house;
+  Wanted wanted = canary(2, 50);
+  wanted.canary->terms.forbidden = "no place is allowed";
+  house.apply({wanted});
+  EXPECT_EQ(answers(house, 10).at(1), 10U);
+  EXPECT_EQ(house.status("m").canary->failure, "no place is allowed");
+  wanted.canary->terms.forbidden.reset();
+  house.apply({wanted});
+  house.settle();
+  EXPECT_EQ(answers(house, 10).at(2), 5U);
+  EXPECT_FALSE(house.status("m").canary->failure.has_value());
+}
+
 TEST(Canary, WhoWaitsForOneThatIsTakenAwayIsServedByTheOther) {
   House house;
   house.launcher.behave("m/new", {.start = Start::kHeld});
@@ -124,6 +170,8 @@ TEST(Canary, OneThatIsPromotedServesItsShareUntilTheRestHasFollowed) {
   EXPECT_TRUE(eventually([&] { return house.launcher.with("m", "old").empty(); }));
   EXPECT_TRUE(eventually([&] { return house.launcher.with("m", "new").size() == 1; }));
   house.settle();
+  EXPECT_EQ(house.diary.revisions().back(), "2 ready");
+  EXPECT_EQ(std::ranges::count(house.diary.revisions(), "2 ready as canary"), 1);
   EXPECT_EQ(answers(house, 20).at(2), 20U);
 }
 
@@ -145,7 +193,7 @@ TEST(Canary, IsGoneWithADeploymentThatIsSwitchedOffOrDeleted) {
   house.apply({canary(2, 50)});
   answers(house, 10);
   Wanted off = canary(2, 50);
-  off.terms.enabled = false;
+  off.terms.enabled = off.canary->terms.enabled = false;
   house.apply({off});
   EXPECT_EQ(house.send("m")->wait().status, 409U);
   EXPECT_EQ(house.send("m")->wait().status, 409U);

@@ -96,8 +96,10 @@ void Diary::on_event(const DeploymentKey&, const LifeEvent& event) {
 void Diary::on_revision(const DeploymentKey&, std::uint64_t number, Outcome outcome,
                         std::string_view reason) {
   const std::lock_guard lock(mutex_);
-  revisions_.push_back(std::to_string(number) +
-                       (outcome == Outcome::kReady ? " ready" : " failed: " + std::string(reason)));
+  revisions_.push_back(std::to_string(number) + (outcome == Outcome::kReady ? " ready"
+                                                 : outcome == Outcome::kReadyAsCanary
+                                                     ? " ready as canary"
+                                                     : " failed: " + std::string(reason)));
 }
 
 std::vector<std::string> Diary::revisions() const {

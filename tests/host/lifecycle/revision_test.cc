@@ -60,6 +60,21 @@ TEST(Revision, AnIdleReplicaIsFollowedAsWell) {
   EXPECT_EQ(house.launcher.launches("m"), 2U);
 }
 
+TEST(Revision, OtherFilesInTheSameFolderAreAnotherRevision) {
+  House house;
+  Wanted wanted = House::revision("m", 1, "a");
+  House::change(wanted, [](DeploymentSpec& spec) { spec.origin_digest = 1; });
+  house.apply({wanted});
+  EXPECT_EQ(house.send("m")->wait().revision, 1U);
+  const auto before = house.launcher.only("m");
+  House::change(wanted, [](DeploymentSpec& spec) { spec.origin_digest = 2; });
+  wanted.revision = 2;
+  house.apply({wanted});
+  EXPECT_TRUE(eventually([&] { return house.status("m").revision == 2; }));
+  EXPECT_EQ(house.send("m")->wait().revision, 2U);
+  EXPECT_TRUE(before->stopped());
+}
+
 TEST(Revision, WithoutRoomForAllOldOnesGoOneByOneOnceANewOneIsReady) {
   House house;
   house.limits(3);
@@ -129,6 +144,30 @@ TEST(Revision, AtZeroTheFirstRequestStartsItAndTheEarlierOneHelpsOutOnce) {
   EXPECT_EQ(house.launcher.launches("m"), 3U);
   EXPECT_EQ(house.status("m").failed->number, 2U);
   EXPECT_EQ(house.status("m").revision, 1U);
+}
+
+TEST(Revision, OneOfAnEarlierHostServesWhenItsSuccessorCannot) {
+  House house;
+  house.launcher.behave("m/bad", {.start = Start::kLoadFails});
+  Wanted wanted = House::revision("m", 3, "bad");
+  wanted.earlier = WantedEarlier{House::revision("m", 2, "old").blueprint, 2};
+  house.apply({wanted});
+  EXPECT_EQ(house.send("m")->wait().revision, 2U);
+  EXPECT_EQ(house.status("m").phase, Phase::kDeployed);
+  EXPECT_EQ(house.status("m").failed->number, 3U);
+  house.apply({House::revision("m", 4, "good")});
+  EXPECT_TRUE(eventually([&] { return house.status("m").revision == 4; }));
+}
+
+TEST(Revision, OneThatServedUnderAnEarlierHostIsFallenBackToAndNotToldOfAgain) {
+  House house;
+  Wanted wanted = House::revision("m", 2, "old");
+  wanted.proven = true;
+  house.apply({wanted});
+  house.launcher.behave("m/bad", {.start = Start::kLoadFails});
+  house.apply({House::revision("m", 3, "bad")});
+  EXPECT_EQ(house.send("m")->wait().revision, 2U);
+  EXPECT_EQ(house.diary.revisions(), (Words{"3 failed: config.json: no such file"}));
 }
 
 TEST(Revision, WhenTheEarlierOneFailsTooWhoWaitsIsTold) {

@@ -69,6 +69,7 @@ std::expected<Outcome, ApplyError> MemoryStore::apply_one(State& state, const Ch
     state.resources.erase(found);
     if (change.key.kind == Kind::kDeployment) {
       state.revisions.erase(deployment);
+      state.served.erase(deployment);
       state.events.erase(deployment);
     }
   } else {
@@ -92,7 +93,12 @@ std::expected<Outcome, ApplyError> MemoryStore::apply_one(State& state, const Ch
       auto& all = state.revisions[deployment];
       outcome.revision = all.empty() ? 1 : all.back().number + 1;
       all.push_back({outcome.revision, change.revision, author.at});
-      keep_last(all, bounds_.revisions);
+      const auto served = state.served.find(deployment);
+      const std::uint64_t last = served == state.served.end() ? 0 : served->second;
+      std::erase_if(all, [&](const Revision& each) {
+        return each.number + bounds_.revisions <= outcome.revision && each.number != change.keeps &&
+               each.number != last;
+      });
     }
   }
   append_audit(state, {0, author.at, author.by, std::string(to_string(outcome.done)),
@@ -133,6 +139,24 @@ Result<std::vector<Revision>> MemoryStore::revisions(const DeploymentKey& key) {
   const auto found = state_.revisions.find(key);
   if (found == state_.revisions.end()) return {};
   return std::vector<Revision>(found->second.rbegin(), found->second.rend());
+}
+
+Result<void> MemoryStore::mark_served(const DeploymentKey& key, std::uint64_t revision) {
+  return write([&](State& state) -> Result<void> {
+    const auto found = state.revisions.find(key);
+    if (found == state.revisions.end()) return {};
+    if (std::ranges::find(found->second, revision, &Revision::number) == found->second.end()) {
+      return {};
+    }
+    std::uint64_t& last = state.served[key];
+    last = std::max(last, revision);
+    return {};
+  });
+}
+
+Result<std::map<DeploymentKey, std::uint64_t>> MemoryStore::served_revisions() {
+  const std::lock_guard lock(mutex_);
+  return state_.served;
 }
 
 Result<void> MemoryStore::add_events(std::span<const Event> events) {

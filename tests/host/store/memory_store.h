@@ -25,6 +25,8 @@ class MemoryStore : public Store {
   Result<Page> list(Kind, const std::optional<ResourceKey>& after, std::size_t limit) override;
   Result<std::map<DeploymentKey, std::uint64_t>> newest_revisions() override;
   Result<std::vector<Revision>> revisions(const DeploymentKey&) override;
+  Result<void> mark_served(const DeploymentKey&, std::uint64_t revision) override;
+  Result<std::map<DeploymentKey, std::uint64_t>> served_revisions() override;
   Result<void> add_events(std::span<const Event>) override;
   Result<std::vector<Event>> events(const DeploymentKey&) override;
   Result<void> book(std::span<const TokenCount>, std::span<const Use>, Time now) override;
@@ -45,6 +47,7 @@ class MemoryStore : public Store {
     std::uint64_t version = 0;
     std::map<ResourceKey, Resource> resources;
     std::map<DeploymentKey, std::deque<Revision>> revisions;  // oldest first
+    std::map<DeploymentKey, std::uint64_t> served;            // the last ones
     std::map<DeploymentKey, std::deque<Event>> events;
     std::map<std::pair<ResourceKey, std::string>, TokenCount> counts;
     std::map<std::tuple<Time, DeploymentKey, std::uint64_t, std::string>, Use> uses;

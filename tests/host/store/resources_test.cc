@@ -84,6 +84,43 @@ TEST_P(StoreConformance, KeepsTheLatestRevisionsAndDropsThemWithTheirDeployment)
   EXPECT_TRUE(store_->revisions(deployment_key(kModel))->empty());
 }
 
+TEST_P(StoreConformance, KeepsAnOldRevisionForAsLongAsItIsAsked) {
+  open({.revisions = 2, .audit = 100});
+  for (int i = 1; i <= 6; ++i) {
+    const std::string text = std::to_string(i);
+    Change change = put(kModel, text, text);
+    if (i < 6) change.keeps = 2;
+    apply({change});
+    if (i != 5) continue;
+    const auto kept = store_->revisions(kDeployment);
+    ASSERT_EQ(kept->size(), 3u);
+    EXPECT_EQ(kept->back().document, "2");
+  }
+  EXPECT_EQ(store_->revisions(kDeployment)->size(), 2u);
+}
+
+TEST_P(StoreConformance, KeepsTheLastRevisionThatHasServed) {
+  open({.revisions = 2, .audit = 100});
+  const auto begin = [&](int number) {
+    apply({put(kModel, std::to_string(number), std::to_string(number))});
+  };
+  begin(1);
+  begin(2);
+  EXPECT_TRUE(store_->served_revisions()->empty());
+  ASSERT_TRUE(store_->mark_served(kDeployment, 1));
+  ASSERT_TRUE(store_->mark_served(kDeployment, 2));
+  for (int i = 3; i <= 6; ++i) begin(i);
+  reopen();
+  EXPECT_EQ(store_->served_revisions()->at(kDeployment), 2u);
+  EXPECT_EQ(store_->revisions(kDeployment)->size(), 3u);
+  EXPECT_TRUE(store_->mark_served(kDeployment, 99));
+  ASSERT_TRUE(store_->mark_served(kDeployment, 6));
+  begin(7);
+  EXPECT_EQ(store_->revisions(kDeployment)->size(), 2u);
+  apply({removal(kModel)});
+  EXPECT_TRUE(store_->served_revisions()->empty());
+}
+
 TEST_P(StoreConformance, AuditsWhatTookEffectNewestFirst) {
   open({.revisions = 10, .audit = 2});
   apply({put(kModel, "1")});
