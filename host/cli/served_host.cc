@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <set>
@@ -34,6 +35,8 @@ constexpr milliseconds kReplicaGrace{2'000};
 constexpr milliseconds kUntilTrim{2'000};
 // After a second signal: whatever still holds on is left behind.
 constexpr milliseconds kLastResort{3'000};
+// How often who waits for the control loop looks whether the host stops.
+constexpr milliseconds kLook{50};
 
 workers::LauncherOptions launcher_options(const Config& config) {
   workers::LauncherOptions options;
@@ -250,10 +253,16 @@ Result<void> ServedHost::start() {
   life_.add(served_);
   catalog_->listen([this](const std::shared_ptr<const control::Snapshot>& snapshot) {
     api_->watches().on_snapshot(snapshot);
-    boost::asio::post(loops_.control(), [this, snapshot] {
+    // Who is told that something is written finds it done.
+    auto followed = std::make_shared<std::promise<void>>();
+    auto done = followed->get_future();
+    boost::asio::post(loops_.control(), [this, snapshot, followed] {
       follow(snapshot);
       trim_soon();
+      followed->set_value();
     });
+    while (!stopping_ && done.wait_for(kLook) == std::future_status::timeout) {
+    }
   });
   if (auto bound = gateway_.listen(); !bound) return bound;
   await_signals();

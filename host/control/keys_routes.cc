@@ -49,6 +49,9 @@ void create_key(Api& api, Call& call) {
         fmt::format("workspace: there is no workspace '{}'; make it first", wish->workspace));
   }
   const auto made = api.parts().keys.create(*wish, call.who.name);
+  if (!made && made.error().code == Code::kInvalid) {
+    return call.refuse(api::kUnprocessable, made.error().message);
+  }
   if (!made) return call.refuse(made.error());
   call.answer(key_json(*made), 201);
 }

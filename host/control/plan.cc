@@ -321,10 +321,10 @@ class Planner {
       if (auto flavor = parse_flavor(text)) listed.push_back(*std::move(flavor));
     }
     const auto allowed = policy::combine_for(environment, own, listed, sites());
-    const bool others = changes_[change].draft.key != key;
-    if (!allowed && others && who_.force) return;  // then it fails, and never runs elsewhere
+    const bool written = seen_.contains(key);
+    if (!allowed && !written && who_.force) return;  // then it fails, and never runs elsewhere
     if (!allowed) return refuse(change, api::kPolicyViolation, allowed.error().message);
-    if (others) return;
+    if (changes_[change].draft.key != key) return;
     if (const auto each = policy::check_listed(environment, own, listed); !each) {
       refuse(change, api::kPolicyViolation, each.error().message);
     }

@@ -91,7 +91,7 @@ def test_what_get_prints_can_be_applied_again(tenon, tmp_path):
     assert "staging" in tenon("get", "models", "-e", "staging")
     assert "filed" not in tenon("get", "models", "-e", "staging")
     assert json.loads(tenon("get", "model", "filed", "-o", "json"))["kind"] == "deployment"
-    assert "yes" in tenon("get", "revisions", "filed")
+    assert "100 %" in tenon("get", "revisions", "filed")
     assert "[spec.labels]" in tenon("describe", "model", "hello", "-e", "staging")
 
 

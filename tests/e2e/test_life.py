@@ -111,6 +111,15 @@ def api(host):
     return api
 
 
+def test_what_is_said_to_be_written_is_there(api):
+    for number in range(50):
+        api.put(f"m{number}", "1")
+        assert api.served.post(f"m{number}", data="|x").text == "1|x"
+        if number % 2:
+            api("DELETE", f"/models/m{number}?environment=production")
+            assert api.served.post(f"m{number}", data="|x").status_code == 404
+
+
 def test_updates_of_settings(api):
     api.put("m", "1")
     with clients(api.served, "m", "1") as loop:
@@ -183,7 +192,8 @@ def test_the_next_host_knows_which_revision_has_served(api):
     wait_for(lambda: api("GET", "/models/m")["status"].get("failedRevision"), 20, "it fails")
     api.served.stop(signal.SIGKILL)
     api.served.start()
-    with clients(api.served, "m", "1"):
+    with clients(api.served, "m", "1") as loop:
+        loop.more()
         assert api("GET", "/models/m")["status"]["failedRevision"]["number"] == 2
     # And so it is for an update that the next host is given, before anything is started there.
     api("POST", "/models/m/rollback", {"revision": 1})
@@ -191,8 +201,8 @@ def test_the_next_host_knows_which_revision_has_served(api):
     api.served.stop()
     api.served.start()
     api.put("m", "", runtime="faulty", options={"sin": "fail_load"})
-    with clients(api.served, "m", "1"):
-        pass
+    with clients(api.served, "m", "1") as loop:
+        loop.more()
 
 
 def test_rollback_to_each_of_the_kept_ones(api):
