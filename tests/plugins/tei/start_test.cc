@@ -177,7 +177,7 @@ TEST(Abi, IsKeptUnderLoadAndWithLittleCredit) {
   validator::FakeHost host(&opener.descriptor());
   const validator::FakeFailure failure = host.start({.path = model.folder(), .name = "minilm"}, 2);
   ASSERT_FALSE(failure) << failure.message;
-  const test::Pairs json{{"content-type", "application/json"}};
+  const validator::Pairs json{{"content-type", "application/json"}};
   std::vector<tenon_request_id> ids;
   for (int i = 0; i < 60; ++i) {
     ids.push_back(host.submit({.path = "/embed_all",
