@@ -336,15 +336,17 @@ def test_policies_of_the_environment_change(host):
     for name in ("eu", "na"):
         api("PUT", f"/policies/{name}", {"type": "location", "locations": [f"continent/{name}"]})
     api("PUT", "/policies/cpu", {"type": "flavor", "flavors": ["cpu/x86"]})
-    api.put("m", "1")
+    api.put("m", "1", policies=["eu"])
     with clients(served, "m", "1") as loop:
         pid = served.status("m")["pids"]
+        refused = api("PUT", "/environments/production", {"policies": ["na"]}, status=(403,))
+        assert "(policy eu), that is paris" in refused["error"]["message"]
         for allowed in (["eu"], ["eu", "cpu"], ["eu", "na"], []):
             api("PUT", "/environments/production", {"policies": allowed})
             loop.more()
         assert served.status("m")["pids"] == pid  # what stays allowed is not touched
         loop.expect("1", "403")
-        api("PUT", "/environments/production", {"policies": ["na"]})
+        api("PUT", "/environments/production?force=true", {"policies": ["na"]})
         wait_for(lambda: loop.answers[-1][2] == "403", 20, "it may not run here")
         loop.expect("403")
         assert served.status("m")["state"] == "FAILED"
