@@ -20,7 +20,7 @@ std::string last_problem() {
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned int offered_size, void*) {
-  constexpr unsigned char kOurs[] = "\x08http/1.1";
+  static constexpr unsigned char kOurs[] = "\x08http/1.1";  // what is chosen points into it
   unsigned char* chosen = nullptr;
   if (::SSL_select_next_proto(&chosen, out_size, kOurs, sizeof kOurs - 1, offered, offered_size) !=
       OPENSSL_NPN_NEGOTIATED) {

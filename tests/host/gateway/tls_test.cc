@@ -45,8 +45,11 @@ void write_certificate(const TlsFiles& files, const char* name) {
 
 class TlsClient {
  public:
-  explicit TlsClient(unsigned port, int most = 0)
+  // `offered`: protocols as ALPN has them.
+  explicit TlsClient(unsigned port, int most = 0, std::string_view offered = "")
       : plain_(port), context_(SSL_CTX_new(TLS_client_method())), ssl_(SSL_new(context_.get())) {
+    SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(offered.data()),
+                        static_cast<unsigned>(offered.size()));
     if (most != 0) {
       SSL_set_security_level(ssl_.get(), 0);
       SSL_set_min_proto_version(ssl_.get(), most);
@@ -57,6 +60,12 @@ class TlsClient {
   }
 
   bool connected() const { return connected_; }
+  std::string protocol() const {
+    const unsigned char* name = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+  }
   std::string certificate_name() const {
     const Owned<X509, X509_free> found(SSL_get1_peer_certificate(ssl_.get()));
     char name[64] = "";
@@ -116,6 +125,18 @@ TEST_F(TlsTest, AnswersAndEndsInOrder) {
   EXPECT_TRUE(answers.contains("\r\n\r\noneHTTP/1.1 200")) << answers;
   EXPECT_TRUE(answers.ends_with("\r\n\r\ntwo")) << answers;
   EXPECT_TRUE(client.ended_well());
+}
+
+TEST_F(TlsTest, AgreesOnTheProtocolThatItSpeaksWithWhoeverOffersIt) {
+  serve();
+  using namespace std::string_view_literals;
+  TlsClient both(port_, 0, "\x02h2\x08http/1.1"sv);
+  ASSERT_TRUE(both.connected());
+  EXPECT_EQ(both.protocol(), "http/1.1");
+  both.send(post("/default/models/echo/a", "one", kClose));
+  EXPECT_TRUE(both.rest().ends_with("\r\n\r\none"));
+  TlsClient other(port_, 0, "\x02h2"sv);
+  EXPECT_EQ(other.protocol(), "");
 }
 
 TEST_F(TlsTest, LargeBodiesPassBothWays) {
