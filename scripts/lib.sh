@@ -42,7 +42,7 @@ build_packages=(
   ca-certificates git curl unzip python3 python3-pip
   clang-19 lld-19 cmake ninja-build mold ccache
   libboost1.81-dev libboost-json1.81-dev libboost-program-options1.81-dev
-  libtomlplusplus-dev libssl-dev libsqlite3-dev libelf-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
+  libtomlplusplus-dev libyaml-cpp-dev libssl-dev libsqlite3-dev libelf-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
 )
 # What the tests need beside it: the other compiler, sanitizer run times, client libraries' environment.
 test_packages=(

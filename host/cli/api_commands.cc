@@ -14,11 +14,13 @@ namespace tenon::cli {
 namespace {
 
 // Of every verb here.
-#define TENON_HOST_OPTIONS                                                                     \
-  "  --api URL              the host: http://HOST:PORT, or unix:PATH of its control socket;\n" \
-  "                         default: $TENON_API, else http://127.0.0.1:8080\n"                 \
-  "  --key-file FILE        holds an API key; default: $TENON_API_KEY\n"                       \
-  "  --api-key KEY          the same as a word, which other users of the machine can see\n"    \
+#define TENON_HOST_OPTIONS                                                                       \
+  "  --api URL              the host: http://HOST:PORT, https://HOST:PORT, or unix:PATH of\n"    \
+  "                         its control socket; default: $TENON_API, else port 8080 here\n"      \
+  "  --ca-file FILE         who vouches for an https host; default: $TENON_CA_FILE, else whom\n" \
+  "                         this machine trusts. --insecure asks whoever answers\n"              \
+  "  --key-file FILE        holds an API key; default: $TENON_API_KEY\n"                         \
+  "  --api-key KEY          the same as a word, which other users of the machine can see\n"      \
   "  -w, --workspace NAME   default: the host's own\n"
 
 #define TENON_CHANGE_OPTIONS                                                \
@@ -35,7 +37,7 @@ constexpr std::array kCommands = {
             R"(  -e, --environment E    of a deployment; only its deployments, in a list
   -o, --output FORM      table (default), json, yaml (a document for each), or toml:
                          manifests that `tenon apply` takes
-  --watch                shows it again every two seconds
+  --watch                goes on with what changes, until it is interrupted
 
 Kinds: models (deployments), environments, policies, locations, workspaces, keys, plugins, audit,
 revisions MODEL and events MODEL. 'tenon get devices' shows this machine's own.
@@ -52,21 +54,24 @@ examples:
     Command{"describe", "Shows all that a host knows of one resource", "KIND NAME",
             TENON_HOST_OPTIONS
             R"(  -e, --environment E    of a deployment; default: production
+  --watch                shows it again at each change, until it is interrupted
 )" TENON_STATUSES
             R"(
 examples:
   tenon describe model minilm
+  tenon describe model minilm --watch
   tenon describe environment production
 )",
             describe},
     Command{
         "apply", "Creates or updates what manifests hold", "-f FILE|FOLDER|-… [--dry-run]",
         TENON_HOST_OPTIONS
-        R"(  -f, --file FILE        a manifest in TOML, a folder of them, or - for standard input
+        R"(  -f, --file FILE        a manifest in TOML or YAML, a folder of them, or - for standard input
   -R, --recursive        folders with those below them
+  --runtime, --models, --lossy   how the published form is converted: see `tenon convert`
 )" TENON_CHANGE_OPTIONS R"(
 A manifest holds the tables [[deployment]], [[environment]], [[policy]], [[location]] and
-[[workspace]]. Each file is applied as a whole or not at all, one after another; a second time
+[[workspace]], or in YAML what `tenon get -o yaml` prints. Each file is applied as a whole or not at all, one after another; a second time
 changes nothing. A dry run looks at all files together.
 ${NAME} in a string is the variable of the environment; $${ stands for ${. Paths of `file:`
 origins are the host's: relative ones count from the folder that it was started in.
@@ -82,9 +87,10 @@ examples:
     Command{"delete", "Removes resources", "KIND NAME… | -f FILE…",
             TENON_HOST_OPTIONS
             R"(  -e, --environment E    of a deployment; default: production
-  -f, --file FILE        what this manifest holds; what is not there is no mistake then
+  -f, --file FILE        what this manifest holds, all of it or nothing; what is not there is no
+                         mistake then
   -R, --recursive        folders with those below them
-  --dry-run              shows what would go, and removes nothing; of a file, what of it is there
+  --dry-run              shows what would go, and removes nothing
   --force                removes also what a file of the host manages
 
 The environments production and development are always there: -f takes away what they carry.

@@ -42,20 +42,22 @@ int apply_file(const HostClient& host, const ManifestFile& file, HowToApply how,
     streams.err << "tenon apply: " << file.path << ": holds no resources\n";
     return kOk;
   }
-  return apply_resources(
-      kVerb, host, resources_of(file), how,
+  return change_resources(
+      kVerb, host, {{"resources", resources_of(file)}}, how,
       [&](const HttpReply& reply) { return tell_placed(file, reply, streams); }, streams);
 }
 
 }  // namespace
 
-int apply_resources(std::string_view verb, const HostClient& host, json::array resources,
-                    HowToApply how, const std::function<int(HttpReply)>& refused, Streams streams) {
-  auto reply =
-      host.send("POST",
-                target("/v0/apply", {},
-                       {{"dryRun", how.dry_run ? "true" : ""}, {"force", how.force ? "true" : ""}}),
-                json::serialize(json::object{{"resources", std::move(resources)}}));
+int change_resources(std::string_view verb, const HostClient& host, json::object wishes,
+                     HowToApply how, const std::function<int(HttpReply)>& refused,
+                     Streams streams) {
+  auto reply = host.send("POST",
+                         target("/v0/apply", {},
+                                {{"dryRun", how.dry_run ? "true" : ""},
+                                 {"force", how.force ? "true" : ""},
+                                 {"ignoreAbsent", how.ignore_absent ? "true" : ""}}),
+                         json::serialize(wishes));
   if (!reply) return tell_error(verb, reply.error(), streams);
   if (reply->status != 200) return refused(*std::move(reply));
   boost::system::error_code error;
@@ -90,6 +92,7 @@ std::string change_text(const json::value& change, bool dry_run) {
 int apply(const Arguments& words, Streams streams) {
   options_description options;
   add_host_options(options);
+  add_conversion_options(options);
   options.add_options()("file,f", value<std::vector<std::string>>())("recursive,R", "")(
       "dry-run", "")("force", "");
   positional_options_description positional;
@@ -98,11 +101,12 @@ int apply(const Arguments& words, Streams streams) {
   if (!parsed) return bad_usage(kVerb, parsed.error().message, streams);
   if (!parsed->count("file")) return bad_usage(kVerb, "which file? -f FILE", streams);
   const auto files = read_manifests((*parsed)["file"].as<std::vector<std::string>>(),
-                                    parsed->count("recursive") != 0);
+                                    parsed->count("recursive") != 0, conversion_options(*parsed));
   if (!files) {
     streams.err << files.error().message << "\n";
     return kBadUsage;
   }
+  for (const ManifestFile& file : *files) streams.err << file.notes;
   const HostClient host(*parsed);
   const HowToApply how{parsed->count("dry-run") != 0, parsed->count("force") != 0};
   // Nothing of a dry run is there when the next file comes, which may name it.

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <set>
 #include <utility>
 
 #include "host/cli/apply.h"
@@ -22,56 +22,51 @@ namespace json = boost::json;
 
 constexpr std::string_view kVerb = "delete";
 
-struct How {
-  bool dry_run = false;
-  bool force = false;
-  bool of_file = false;  // what is not there is no mistake; a dry run only looks what is there
-};
-
-// What uses others goes before them.
-int order(Kind kind) {
-  constexpr std::array kOrder = {Kind::kDeployment, Kind::kEnvironment, Kind::kPolicy,
-                                 Kind::kLocation, Kind::kWorkspace};
-  return static_cast<int>(std::ranges::find(kOrder, kind) - kOrder.begin());
-}
-
 // Every workspace keeps these: they are emptied instead.
 bool is_built_in(const ResourceKey& key) {
   return key.kind == Kind::kEnvironment && (key.name == kProduction || key.name == kDevelopment);
 }
 
-Result<HttpReply> send(const HostClient& host, const ResourceKey& key, How how) {
+Result<HttpReply> send(const HostClient& host, const ResourceKey& key, HowToApply how) {
   const Listing& listing =
       *std::ranges::find(listings(), std::optional<Kind>(key.kind), &Listing::kind);
   const std::string path = target(listing.path, {key.name},
                                   {{"environment", key.environment},
                                    {"dryRun", how.dry_run ? "true" : ""},
                                    {"force", how.force ? "true" : ""}});
-  // One after another they would be refused: what uses them is still there in a dry run.
-  if (how.dry_run && how.of_file) {
-    return host.send("GET", target(listing.path, {key.name}, {{"environment", key.environment}}));
-  }
   if (!is_built_in(key)) return host.send("DELETE", path);
   return host.send("PUT", path, json::serialize(json::object{{"name", key.name}}));
 }
 
-int remove_one(const HostClient& host, const ResourceKey& key, How how, Streams streams) {
-  const auto reply = send(host.in(key.workspace), key, how);
+int remove_one(const HostClient& host, const ResourceKey& key, HowToApply how, Streams streams) {
+  const auto reply = send(host, key, how);
   if (!reply) return tell_error(kVerb, reply.error(), streams);
-  if (reply->status == 404 && how.of_file) {
-    streams.out << to_string(key) << " is not there\n";
-    return kOk;
-  }
   if (exit_status(reply->status) != kOk) return tell_refusal(kVerb, *reply, streams);
-  if (is_built_in(key) || (how.dry_run && how.of_file)) {
-    streams.out << to_string(key) << (is_built_in(key) ? " emptied" : " deleted")
-                << (how.dry_run ? " (dry run)\n" : "\n");
+  if (is_built_in(key)) {
+    streams.out << to_string(key) << " emptied" << (how.dry_run ? " (dry run)\n" : "\n");
     return kOk;
   }
   boost::system::error_code error;
   const json::value answer = json::parse(reply->body, error);
   if (!error) streams.out << change_text(answer, how.dry_run);
   return kOk;
+}
+
+// What files hold, in one request: all of it or nothing.
+json::object removal_of(const std::set<ResourceKey>& keys) {
+  json::array remove, emptied;
+  for (const ResourceKey& key : keys) {
+    json::object told{{"name", key.name}};
+    if (!key.workspace.empty()) told["workspace"] = key.workspace;
+    if (!key.environment.empty()) told["environment"] = key.environment;
+    if (!is_built_in(key)) {
+      told["kind"] = to_string(key.kind);
+      remove.push_back(std::move(told));
+    } else if (!keys.contains({Kind::kWorkspace, "", key.workspace, ""})) {
+      emptied.push_back(json::object{{"kind", to_string(key.kind)}, {"spec", std::move(told)}});
+    }
+  }
+  return {{"resources", std::move(emptied)}, {"remove", std::move(remove)}};
 }
 
 Result<std::vector<ResourceKey>> named(const variables_map& options) {
@@ -91,17 +86,15 @@ Result<std::vector<ResourceKey>> named(const variables_map& options) {
   return out;
 }
 
-Result<std::vector<ResourceKey>> of_files(const variables_map& options) {
+Result<std::set<ResourceKey>> of_files(const variables_map& options) {
   if (options.count("what")) return fail(Code::kInvalid, "names, or -f FILE; not both");
   const auto files = read_manifests(options["file"].as<std::vector<std::string>>(),
                                     options.count("recursive") != 0);
   if (!files) return std::unexpected(files.error());
-  std::vector<ResourceKey> out;
+  std::set<ResourceKey> out;
   for (const ManifestFile& file : *files) {
-    for (const ManifestResource& resource : file.resources) out.push_back(resource.key);
+    for (const ManifestResource& resource : file.resources) out.insert(resource.key);
   }
-  std::ranges::sort(out, {},
-                    [](const ResourceKey& key) { return std::pair(order(key.kind), key); });
   return out;
 }
 
@@ -117,11 +110,18 @@ int remove(const Arguments& words, Streams streams) {
   positional.add("what", -1);
   const auto parsed = parse_options(words, options, positional);
   if (!parsed) return bad_usage(kVerb, parsed.error().message, streams);
-  const bool has_files = parsed->count("file") != 0;
-  const auto keys = has_files ? of_files(*parsed) : named(*parsed);
-  if (!keys) return bad_usage(kVerb, keys.error().message, streams);
+  HowToApply how{parsed->count("dry-run") != 0, parsed->count("force") != 0, false};
   const HostClient host(*parsed);
-  const How how{parsed->count("dry-run") != 0, parsed->count("force") != 0, has_files};
+  if (parsed->count("file")) {
+    const auto keys = of_files(*parsed);
+    if (!keys) return bad_usage(kVerb, keys.error().message, streams);
+    how.ignore_absent = true;
+    return change_resources(
+        kVerb, host, removal_of(*keys), how,
+        [&](const HttpReply& reply) { return tell_refusal(kVerb, reply, streams); }, streams);
+  }
+  const auto keys = named(*parsed);
+  if (!keys) return bad_usage(kVerb, keys.error().message, streams);
   int status = kOk;
   for (const ResourceKey& key : *keys) {
     status = std::max(status, remove_one(host, key, how, streams));

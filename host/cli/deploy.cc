@@ -101,9 +101,10 @@ int send(const variables_map& options, const json::object& spec, Streams streams
     reply.body = without_place(std::move(reply.body));
     return tell_refusal(kVerb, reply, streams);
   };
-  return apply_resources(
-      kVerb, HostClient(options), {json::object{{"kind", "deployment"}, {"spec", spec}}},
-      {options.count("dry-run") != 0, options.count("force") != 0}, refused, streams);
+  const json::array resources = {json::object{{"kind", "deployment"}, {"spec", spec}}};
+  return change_resources(kVerb, HostClient(options), {{"resources", resources}},
+                          {options.count("dry-run") != 0, options.count("force") != 0}, refused,
+                          streams);
 }
 
 }  // namespace

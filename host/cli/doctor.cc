@@ -41,6 +41,7 @@ std::vector<Finding> examine(const Config& config) {
   for (const auto* addresses : {&host.listen, &host.control_listen}) {
     for (const ListenAddress& address : *addresses) out.push_back(check_address(address));
   }
+  if (!config.file.empty()) out.push_back(check_manifests(config.file));
   out.push_back(check_landlock(workers::landlock_version()));
   out.push_back(check_seccomp());
   out.push_back(check_memory_groups());

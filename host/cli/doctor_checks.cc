@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "host/cli/loaded.h"
 #include "host/plugins/manifest_reader.h"
 #include "host/workers/memory_group.h"
 
@@ -108,6 +109,19 @@ Finding check_plugins(const std::vector<std::string>& folders) {
   }
   return {State::kWrong, "plugins", fmt::format("none in {}", fmt::join(folders, ", ")),
           "no model can be served: [host] plugins names the folders"};
+}
+
+Finding check_manifests(const std::string& config) {
+  const auto loaded = load(config);
+  if (!loaded) {
+    return {State::kWrong, "manifests",
+            loaded.error().message.substr(0, loaded.error().message.find('\n')),
+            "a host does not start; one that runs keeps what was: `tenon serve --check` tells all"};
+  }
+  std::size_t resources = 0;
+  for (const ResourceFile& file : loaded->files) resources += file.resources.size();
+  return {State::kOk, "manifests",
+          fmt::format("{} resources in {} files", resources, loaded->files.size()), ""};
 }
 
 Finding check_data(const std::string& folder) {

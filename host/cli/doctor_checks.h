@@ -31,7 +31,8 @@ Finding check_memory_groups();
 Finding check_descriptors(unsigned connections);  // that the host shall hold
 Finding check_worker(const std::string& program_folder);
 Finding check_plugins(const std::vector<std::string>& folders);
-Finding check_data(const std::string& folder);  // absolute
+Finding check_manifests(const std::string& config);  // its path
+Finding check_data(const std::string& folder);       // absolute
 Finding check_address(const ListenAddress&);
 Finding check_gpus(const devices::Gpus&);
 Finding check_docker(const std::string& socket);

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "host/cli/output.h"
+#include "host/cli/watch.h"
+#include "host/cli/watched.h"
 #include "host/cli/yaml_writer.h"
 #include "host/domain/environment.h"
 
@@ -92,13 +94,48 @@ int show(std::string_view verb, const HostClient& host, const Wanted& wanted, St
     const auto found = fetch(host, wanted);
     if (!found) return tell_error(verb, found.error(), streams);
     if (found->refused) return tell_refusal(verb, *found->refused, streams);
-    if (wanted.watch && ::isatty(STDOUT_FILENO)) streams.out << "\033[H\033[2J";
+    if (wanted.watch && ::isatty(STDOUT_FILENO)) streams.out << kClear;
     print(wanted, found->items, streams.out);
     if (!wanted.watch) return kOk;
     streams.out.flush();
     if (!streams.out) return kOk;  // nobody reads any more
     std::this_thread::sleep_for(kBetweenLooks);
   }
+}
+
+std::string watch_path(const Wanted& wanted) {
+  const bool takes_environment = wanted.listing->kind == Kind::kDeployment;
+  return target(wanted.listing->path, {},
+                {{"watch", "true"}, {"environment", takes_environment ? wanted.environment : ""}});
+}
+
+int watch(std::string_view verb, const HostClient& host, const Wanted& wanted, Streams streams) {
+  if (wanted.form == Form::kToml) {
+    return bad_usage(verb, "--watch prints table, json or yaml: TOML has no events", streams);
+  }
+  Watched watched(
+      wanted.name, wanted.form, [&](const auto& items) { print(wanted, items, streams.out); },
+      [&](const json::value& item) { return row(*wanted.listing, item); }, streams.out);
+  return follow(
+      verb, host, watch_path(wanted), [&](const auto& told) { watched.take(told); },
+      [&] { watched.anew(); }, streams);
+}
+
+// All of it, again at each change.
+int watch_described(std::string_view verb, const HostClient& host, const Wanted& wanted,
+                    Streams streams) {
+  const auto take = [&](const std::vector<Told>& all) {
+    const Told* last = nullptr;
+    for (const Told& told : all) {
+      if (text_at(told.resource, "/metadata/name") == wanted.name) last = &told;
+    }
+    if (!last) return;
+    streams.out << (::isatty(STDOUT_FILENO) ? kClear : "\n");
+    if (last->event == "removed") return (void)(streams.out << wanted.name << " was removed\n");
+    const auto found = fetch(host, wanted);
+    if (found && !found->refused) print_described(found->items.front(), streams.out);
+  };
+  return follow(verb, host, watch_path(wanted), take, [] {}, streams);
 }
 
 Result<Wanted> wanted_of(const variables_map& options) {
@@ -195,23 +232,34 @@ int get(const Arguments& words, Streams streams) {
   if (!form) return bad_usage(kVerb, form.error().message, streams);
   wanted->form = *form;
   wanted->watch = parsed->count("watch") != 0;
-  return show(kVerb, HostClient(*parsed), *wanted, streams);
+  if (wanted->watch && wanted->listing->kind) {
+    return watch(kVerb, HostClient(*parsed), *wanted, streams);
+  }
+  return show(kVerb, HostClient(*parsed), *wanted, streams);  // these have no stream
 }
 
 int describe(const Arguments& words, Streams streams) {
   constexpr std::string_view kVerb = "describe";
   options_description options;
   add_what(options);
+  options.add_options()("watch", "");
   const auto parsed = parse_options(words, options, kind_and_name());
   if (!parsed) return bad_usage(kVerb, parsed.error().message, streams);
-  const auto wanted = wanted_of(*parsed);
+  auto wanted = wanted_of(*parsed);
   if (!wanted) return bad_usage(kVerb, wanted.error().message, streams);
   if (!wanted->listing->kind || wanted->name.empty()) {
     return bad_usage(kVerb, "which one? KIND and NAME of a resource", streams);
   }
-  const auto found = fetch(HostClient(*parsed), *wanted);
+  const HostClient host(*parsed);
+  const auto found = fetch(host, *wanted);
   if (!found) return tell_error(kVerb, found.error(), streams);
   if (found->refused) return tell_refusal(kVerb, *found->refused, streams);
+  if (parsed->count("watch")) {
+    if (wanted->listing->kind == Kind::kDeployment) {
+      wanted->environment = environment_or_usual(wanted->environment);
+    }
+    return watch_described(kVerb, host, *wanted, streams);
+  }
   print_described(found->items.front(), streams.out);
   return kOk;
 }

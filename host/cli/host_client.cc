@@ -44,13 +44,15 @@ void add_host_options(options_description& options) {
   options.add_options()("api", value<std::string>()->default_value(usual_host()))(
       "api-key", value<std::string>()->default_value(key_of_environment(), ""))(
       "key-file", value<std::string>()->notifier([](const std::string& path) { key_in(path); }))(
-      "workspace,w", value<std::string>()->default_value(""));
+      "workspace,w", value<std::string>()->default_value(""))(
+      "ca-file", value<std::string>()->default_value(ca_file_of_environment(), ""))("insecure", "");
 }
 
 HostClient::HostClient(const variables_map& options)
     : base_(options["api"].as<std::string>()),
       key_(options["api-key"].as<std::string>()),
-      workspace_(options["workspace"].as<std::string>()) {
+      workspace_(options["workspace"].as<std::string>()),
+      trust_{options["ca-file"].as<std::string>(), options.count("insecure") != 0} {
   if (options.count("key-file")) key_ = key_in(options["key-file"].as<std::string>());
 }
 
@@ -59,7 +61,8 @@ HttpAsk HostClient::ask(std::string_view method, std::string path) const {
               .method = std::string(method),
               .path = std::move(path),
               .key = key_,
-              .timeout = kTimeout};
+              .timeout = kTimeout,
+              .trust = trust_};
   if (!workspace_.empty()) out.headers.emplace_back("x-tenon-workspace", workspace_);
   // A host without keys takes writes as JSON only: a web page could not send them.
   if (method != "GET") out.headers.emplace_back("content-type", "application/json");

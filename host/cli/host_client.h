@@ -10,7 +10,8 @@
 
 namespace tenon::cli {
 
-// Adds --api, --api-key, --key-file and --workspace: what every verb takes that asks a host.
+// Adds --api, --api-key, --key-file, --ca-file, --insecure and --workspace: what every verb takes
+// that asks a host.
 void add_host_options(options_description&);
 
 // The host that a command line means, with the key and the workspace to ask with. Values only.
@@ -30,6 +31,7 @@ class HostClient {
 
  private:
   std::string base_, key_, workspace_;
+  Trust trust_;
 };
 
 // "/v0/models/minilm?environment=production": parts and values percent-encoded. A parameter without

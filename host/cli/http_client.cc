@@ -9,10 +9,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -24,23 +27,27 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
+namespace ssl = boost::asio::ssl;
 
 constexpr std::uint64_t kLargestBody = 64 << 20;
 
 struct Address {
+  bool tls = false;
   std::string host;
   std::string port = "80";
   std::string prefix;  // of the path: "" or "/a"
 };
 
-// "http://HOST[:PORT][/PATH]", an IPv6 address in brackets; nothing for any other text.
+// "http://HOST[:PORT][/PATH]" or the same with https, an IPv6 address in brackets; nothing for any
+// other text.
 std::optional<Address> parse_address(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  if (!text.starts_with(kScheme) || text.find_first_of("?#@ \r\n\t") != text.npos) {
-    return std::nullopt;
-  }
-  text.remove_prefix(kScheme.size());
   Address out;
+  const std::size_t scheme = text.find("://");
+  if (scheme == text.npos || text.find_first_of("?#@ \r\n\t") != text.npos) return std::nullopt;
+  out.tls = text.substr(0, scheme) == "https";
+  if (!out.tls && text.substr(0, scheme) != "http") return std::nullopt;
+  if (out.tls) out.port = "443";
+  text.remove_prefix(scheme + 3);
   const std::size_t slash = std::min(text.find('/'), text.size());
   out.prefix = text.substr(slash);
   while (out.prefix.ends_with('/')) out.prefix.pop_back();
@@ -85,7 +92,7 @@ class Exchange {
 
   asio::awaitable<HttpReply> run(http::request<http::string_body> request) {
     co_await http::async_write(stream_, request, asio::use_awaitable);
-    stream_.expires_after(ask_.timeout);
+    beast::get_lowest_layer(stream_).expires_after(ask_.timeout);
     co_await http::async_read_header(stream_, buffer_, parser_, asio::use_awaitable);
     HttpReply reply{parser_.get().result_int(), {}, {}};
     for (const auto& field : parser_.get()) {
@@ -104,7 +111,7 @@ class Exchange {
     body.data = piece_.data();
     body.size = piece_.size();
     body.more = true;
-    stream_.expires_after(ask_.timeout);
+    beast::get_lowest_layer(stream_).expires_after(ask_.timeout);
     const auto [error, read] = co_await http::async_read_some(stream_, buffer_, parser_,
                                                               asio::as_tuple(asio::use_awaitable));
     if (error && error != http::error::need_buffer) throw boost::system::system_error(error);
@@ -119,17 +126,66 @@ class Exchange {
   std::array<char, 64 << 10> piece_;
 };
 
-asio::awaitable<HttpReply> ask_tcp(const HttpAsk& ask, const TakePiece& take, Address to) {
-  const auto executor = co_await asio::this_coro::executor;
-  asio::ip::tcp::resolver resolver(executor);
-  beast::tcp_stream stream(executor);
+bool is_ip(const std::string& host) {
+  boost::system::error_code error;
+  asio::ip::make_address(host, error);
+  return !error;
+}
+
+// What a connection to `host` trusts. Throws when a file of certificates holds none.
+ssl::context context_of(const Trust& trust, const std::string& host) {
+  ssl::context out(ssl::context::tls_client);
+  ::SSL_CTX_set_min_proto_version(out.native_handle(), TLS1_2_VERSION);
+  if (trust.insecure) return out;
+  if (trust.ca_file.empty()) {
+    out.set_default_verify_paths();
+  } else {
+    boost::system::error_code error;
+    out.load_verify_file(trust.ca_file, error);
+    if (error) throw std::runtime_error(trust.ca_file + ": no certificates in PEM there");
+  }
+  out.set_verify_mode(ssl::verify_peer);
+  out.set_verify_callback(ssl::host_name_verification(host));
+  return out;
+}
+
+// Why a handshake failed, as far as the certificate is the reason.
+std::string handshake_problem(SSL* session, const boost::system::error_code& error) {
+  const long verified = ::SSL_get_verify_result(session);
+  if (verified == X509_V_OK) return error.message();
+  return fmt::format(
+      "its certificate is not trusted: {}; --ca-file names the certificate of who "
+      "vouches for it",
+      ::X509_verify_cert_error_string(verified));
+}
+
+asio::awaitable<void> connect(beast::tcp_stream& stream, const HttpAsk& ask, const Address& to) {
+  asio::ip::tcp::resolver resolver(stream.get_executor());
   stream.expires_after(ask.timeout);
   const auto found = co_await resolver.async_resolve(to.host, to.port, asio::use_awaitable);
   co_await stream.async_connect(found, asio::use_awaitable);
+}
+
+asio::awaitable<HttpReply> ask_tcp(const HttpAsk& ask, const TakePiece& take, Address to) {
   const std::string host =
       to.host.contains(':') ? "[" + to.host + "]:" + to.port : to.host + ":" + to.port;
-  const auto exchange = std::make_unique<Exchange<beast::tcp_stream>>(stream, ask, take);
-  co_return co_await exchange->run(request_of(ask, host, to.prefix + ask.path));
+  const auto request = request_of(ask, host, to.prefix + ask.path);
+  if (!to.tls) {
+    beast::tcp_stream stream(co_await asio::this_coro::executor);
+    co_await connect(stream, ask, to);
+    const auto exchange = std::make_unique<Exchange<beast::tcp_stream>>(stream, ask, take);
+    co_return co_await exchange->run(request);
+  }
+  ssl::context context = context_of(ask.trust, to.host);
+  using Stream = beast::ssl_stream<beast::tcp_stream>;
+  Stream stream(co_await asio::this_coro::executor, context);
+  if (!is_ip(to.host)) ::SSL_set_tlsext_host_name(stream.native_handle(), to.host.c_str());
+  co_await connect(beast::get_lowest_layer(stream), ask, to);
+  const auto [error] = co_await stream.async_handshake(ssl::stream_base::client,
+                                                       asio::as_tuple(asio::use_awaitable));
+  if (error) throw std::runtime_error(handshake_problem(stream.native_handle(), error));
+  const auto exchange = std::make_unique<Exchange<Stream>>(stream, ask, take);
+  co_return co_await exchange->run(request);
 }
 
 asio::awaitable<HttpReply> ask_socket(const HttpAsk& ask, const TakePiece& take, std::string path) {
@@ -167,8 +223,10 @@ Result<HttpReply> http_stream(const HttpAsk& ask, const TakePiece& take) {
   if (!address && !is_socket) {
     return fail(
         Code::kInvalid,
-        fmt::format("'{}' is no API address: expected \"http://HOST:PORT\" or \"unix:PATH\"",
-                    ask.base));
+        fmt::format(
+            "'{}' is no API address: expected \"http://HOST:PORT\", \"https://HOST:PORT\" or "
+            "\"unix:PATH\"",
+            ask.base));
   }
   asio::io_context context(1);
   std::exception_ptr failure;
@@ -194,6 +252,11 @@ Result<HttpReply> http_stream(const HttpAsk& ask, const TakePiece& take) {
 std::string usual_host() {
   const char* base = std::getenv("TENON_API");
   return base && *base ? base : "http://127.0.0.1:8080";
+}
+
+std::string ca_file_of_environment() {
+  const char* file = std::getenv("TENON_CA_FILE");
+  return file ? file : "";
 }
 
 std::string key_of_environment() {

@@ -11,8 +11,15 @@
 
 namespace tenon::cli {
 
+// Whom an https:// host must be vouched for by.
+struct Trust {
+  std::string ca_file = {};  // certificates in PEM; "": those of the system
+  bool insecure = false;     // anybody: whoever is in between can read and change all
+};
+
 struct HttpAsk {
-  std::string base;  // "http://HOST:PORT", or "unix:PATH" of a host's control socket
+  // "http://HOST:PORT", "https://HOST:PORT", or "unix:PATH" of a host's control socket
+  std::string base;
   std::string method = "GET";
   std::string path = {};
   std::string body = {};
@@ -20,6 +27,7 @@ struct HttpAsk {
   std::chrono::seconds timeout{10};  // without a byte from the host
   // In lower case; they replace the ones that are sent anyway.
   std::vector<std::pair<std::string, std::string>> headers = {};
+  Trust trust = {};
 };
 
 struct HttpReply {
@@ -38,6 +46,9 @@ Result<HttpReply> http_stream(const HttpAsk&, const TakePiece&);
 
 // The base of a host that no option names: that in TENON_API, else port 8080 of this machine.
 std::string usual_host();
+
+// The file in TENON_CA_FILE; "" without one.
+std::string ca_file_of_environment();
 
 // The key in TENON_API_KEY; "" without one.
 std::string key_of_environment();

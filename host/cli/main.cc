@@ -8,6 +8,7 @@
 #include "host/cli/backup.h"
 #include "host/cli/command.h"
 #include "host/cli/completion.h"
+#include "host/cli/convert.h"
 #include "host/cli/doctor.h"
 #include "host/cli/get_devices.h"
 #include "host/cli/keys_commands.h"
@@ -120,6 +121,22 @@ examples:
     --request 'POST /embed {"inputs": "What is deep learning?"}'
 )",
      tenon::cli::plugin_validate},
+    {"convert", "Prints a manifest in another form", "FILE [-o toml|json|yaml]",
+     R"(Reads Tenon's own manifests in TOML, YAML or JSON, and those of the published form that its
+vocabulary follows (apiVersion: beamlit.com/…, both generations, and objects of that API). What has
+no place here is an error that names line and column. Asks no host.
+
+  FILE                 - is standard input
+  -o, --output FORM    toml (default), json or yaml
+  --runtime NAME       the plugin that serves models whose own runtime is not known here
+  --models FOLDER      where models of a hub lie: org/name is file:FOLDER/name; default: hf:org/name
+  --lossy              leaves out what has no place here, and says so
+
+examples:
+  tenon convert old-models.yaml --runtime tei --models models > fleet.toml
+  tenon convert configs/fleet.toml -o yaml
+)",
+     tenon::cli::convert},
     {"backup", "Copies a host's store to a file, also while it serves", "FILE [--data FOLDER]",
      R"(The store holds resources, revisions, keys and the audit log; models are not in it. The copy is
 checked, and no file is ever replaced. It holds secrets: keep it as you keep those.

@@ -13,6 +13,7 @@
 #include "host/config/json_nodes.h"
 #include "host/config/manifest.h"
 #include "host/config/toml_nodes.h"
+#include "host/config/yaml_manifest.h"
 
 namespace tenon::cli {
 namespace {
@@ -118,17 +119,40 @@ const Node* walk(const Node* node, std::string_view path) {
   return node;
 }
 
+bool is_yaml_name(const fs::path& path) {
+  const std::string extension = path.extension();
+  return extension == ".yaml" || extension == ".yml" || extension == ".json";
+}
+
+// Of a text without a name: whether its first line with anything in it is no TOML.
+bool looks_like_yaml(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(" \t\r"), line.size()));
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::size_t colon = line.find(':');
+    return line.starts_with("---") || line.starts_with('{') || line.starts_with("- ") ||
+           line.starts_with("[{") || line == "[" || colon < line.find('=');
+  }
+  return false;
+}
+
 template <class Folder>
 Result<void> add_folder(const std::string& path, std::vector<std::string>& out) {
   std::error_code error;
   std::vector<std::string> found;
   for (auto each = Folder(path, error); !error && each != Folder(); each.increment(error)) {
-    if (each->path().extension() == ".toml" && each->is_regular_file())
-      found.push_back(each->path());
+    const fs::path& file = each->path();
+    const bool is_manifest =
+        file.extension() == ".toml" || file.extension() == ".yaml" || file.extension() == ".yml";
+    if (is_manifest && each->is_regular_file()) found.push_back(file);
   }
   if (error) return fail(Code::kNotFound, fmt::format("{}: {}", path, error.message()));
   if (found.empty()) {
-    return fail(Code::kInvalid, fmt::format("{}: no file in it ends in .toml", path));
+    return fail(Code::kInvalid,
+                fmt::format("{}: no file in it ends in .toml, .yaml or .yml", path));
   }
   std::ranges::sort(found);
   std::ranges::move(found, std::back_inserter(out));
@@ -167,6 +191,7 @@ ManifestFile joined(const std::vector<ManifestFile>& files) {
   ManifestFile out{"(all files)", {}};
   for (const ManifestFile& file : files) {
     out.resources.insert(out.resources.end(), file.resources.begin(), file.resources.end());
+    out.notes += file.notes;
   }
   return out;
 }
@@ -192,29 +217,62 @@ Result<std::vector<std::string>> manifest_paths(const std::vector<std::string>& 
   return out;
 }
 
-Result<ManifestFile> read_manifest(std::string_view text, const std::string& path,
-                                   const Variables& variables) {
+void add_conversion_options(options_description& options) {
+  options.add_options()("runtime", value<std::string>()->default_value(""))(
+      "models", value<std::string>()->default_value(""))("lossy", "");
+}
+
+config::PublishedOptions conversion_options(const variables_map& options) {
+  return {.runtime = options["runtime"].as<std::string>(),
+          .lossy = options.count("lossy") != 0,
+          .models = options["models"].as<std::string>()};
+}
+
+Result<ManifestTree> read_tree(std::string_view text, const std::string& path,
+                               const config::PublishedOptions& how) {
   Problems problems(path);
-  ManifestFile out{path, {}};
-  if (auto root = config::parse_toml(text, problems)) {
-    refuse_host_sections(*root, problems);
-    if (problems.empty()) Filling(variables, problems).fill(*root);
-    if (problems.empty()) {
-      std::vector<config::Placed> placed;
-      {
-        config::Document document(*root, problems);
-        config::Table table = document.root();
-        placed = config::read_resources(table, {});
-      }
-      out.resources = resources_of(*root, placed, path);
+  ManifestTree out;
+  if (is_yaml_name(path) || (path == kStandardInput && looks_like_yaml(text))) {
+    Problems warnings(path);
+    auto manifest = config::read_yaml_manifest(text, how, problems, warnings);
+    if (!manifest) return std::unexpected(problems.error());
+    if (manifest->published != 0) {
+      out.notes = fmt::format("{}: {} documents of the published form were converted\n", path,
+                              manifest->published);
     }
+    if (!warnings.empty()) out.notes += warnings.text() + "\n";
+    out.root = std::move(manifest->root);
+  } else if (auto root = config::parse_toml(text, problems)) {
+    out.root = *std::move(root);
+  } else {
+    return std::unexpected(problems.error());
   }
+  refuse_host_sections(out.root, problems);
   if (!problems.empty()) return std::unexpected(problems.error());
   return out;
 }
 
+Result<ManifestFile> read_manifest(std::string_view text, const std::string& path,
+                                   const Variables& variables,
+                                   const config::PublishedOptions& how) {
+  auto tree = read_tree(text, path, how);
+  if (!tree) return std::unexpected(tree.error());
+  Problems problems(path);
+  Filling(variables, problems).fill(tree->root);
+  if (!problems.empty()) return std::unexpected(problems.error());
+  std::vector<config::Placed> placed;
+  {
+    config::Document document(tree->root, problems);
+    config::Table table = document.root();
+    placed = config::read_resources(table, {});
+  }
+  if (!problems.empty()) return std::unexpected(problems.error());
+  return ManifestFile{path, resources_of(tree->root, placed, path), std::move(tree->notes)};
+}
+
 Result<std::vector<ManifestFile>> read_manifests(const std::vector<std::string>& given,
-                                                 bool recursive) {
+                                                 bool recursive,
+                                                 const config::PublishedOptions& how) {
   const auto paths = manifest_paths(given, recursive);
   if (!paths) return std::unexpected(paths.error());
   std::vector<ManifestFile> out;
@@ -228,7 +286,8 @@ Result<std::vector<ManifestFile>> read_manifests(const std::vector<std::string>&
       note(text.error());
       continue;
     }
-    auto file = read_manifest(*text, path == "-" ? "(standard input)" : path, environment_variable);
+    auto file = read_manifest(*text, path == "-" ? std::string(kStandardInput) : path,
+                              environment_variable, how);
     if (file) {
       out.push_back(*std::move(file));
     } else {

@@ -45,7 +45,7 @@ int serve(const Arguments& words, Streams streams) {
   }
   if (parsed->count("check")) {
     std::size_t resources = 0;
-    for (const Loaded::File& file : loaded->files) resources += file.resources.size();
+    for (const ResourceFile& file : loaded->files) resources += file.resources.size();
     streams.out << path << ": " << resources << " resources, no errors\n";
     return kOk;
   }

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <future>
 #include <iterator>
 #include <memory>
@@ -22,7 +21,6 @@
 #include "host/cli/wanted.h"
 #include "host/config/changes.h"
 #include "host/control/usage_metrics.h"
-#include "host/plugins/pin.h"
 #include "host/store/sqlite_store.h"
 #include "host/telemetry/log.h"
 
@@ -96,42 +94,6 @@ void log_lines(const std::string& errors) {
   }
 }
 
-// The files themselves, and of folders those whose name ends in .toml, in order.
-std::vector<std::string> manifest_files(const std::vector<std::string>& paths) {
-  std::vector<std::string> out;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(path, error)) {
-      out.push_back(path);
-      continue;
-    }
-    std::vector<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-      if (entry.path().extension() == ".toml") found.push_back(entry.path());
-    }
-    std::ranges::sort(found);
-    std::ranges::move(found, std::back_inserter(out));
-  }
-  return out;
-}
-
-Result<std::vector<Draft>> read_manifest_file(const std::string& file, const Loaded& loaded,
-                                              const Machine& machine) {
-  const auto text = read_file(file);
-  if (!text) return std::unexpected(text.error());
-  config::Problems problems(file);
-  std::vector<Draft> out;
-  if (auto document = config::Document::parse(*text, problems)) {
-    config::Table root = document->root();
-    for (auto& placed : config::read_resources(root, {loaded.config.host.workspace, &loaded.plugins,
-                                                      &loaded.config.plugins, &machine})) {
-      out.push_back(std::move(placed.draft));
-    }
-  }
-  if (!problems.empty()) return std::unexpected(problems.error());
-  return out;
-}
-
 // Passes on whose status is new.
 class News final : public lifecycle::LifeObserver {
  public:
@@ -145,29 +107,6 @@ class News final : public lifecycle::LifeObserver {
 
 }  // namespace
 
-Result<Loaded> load(const std::string& path) {
-  const auto text = read_file(path);
-  if (!text) return std::unexpected(text.error());
-  Machine machine;
-  auto config = config::read_config(*text, path, machine);
-  if (!config) return std::unexpected(config.error().error());
-  const auto pinned = plugins::check_pins(machine.found(), config->plugins);
-  if (!pinned) return std::unexpected(pinned.error());
-  Loaded loaded{*std::move(config), machine.found(), {}};
-  loaded.files.push_back({machine.absolute(path), std::move(loaded.config.resources)});
-  std::string problems;
-  for (const std::string& file : manifest_files(loaded.config.host.manifests)) {
-    auto resources = read_manifest_file(file, loaded, machine);
-    if (resources) {
-      loaded.files.push_back({file, *std::move(resources)});
-    } else {
-      problems += (problems.empty() ? "" : "\n") + resources.error().message;
-    }
-  }
-  if (!problems.empty()) return fail(Code::kInvalid, std::move(problems));
-  return loaded;
-}
-
 Result<Kept> open_kept(const std::string& data) {
   auto store = store::SqliteStore::open(data + "/tenon.db");
   if (!store) return std::unexpected(store.error());
@@ -179,6 +118,7 @@ Result<Kept> open_kept(const std::string& data) {
 ServedHost::ServedHost(Loaded loaded, Kept kept)
     : config_(loaded.config),
       files_(std::move(loaded.files)),
+      stamps_(std::move(loaded.stamps)),
       store_(std::move(kept.store)),
       cpus_(devices::read_cpus()),
       loops_(config_.host.loops ? config_.host.loops : cpus_.usable),
@@ -203,6 +143,22 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
       gateway_(loops_, deployments_, control_, access_, metrics_, config_.host),
       devices_(std::make_shared<devices::DeviceWatch>(
           loops_.control(), watch_options(config_.flavors), devices::DeviceWatch::Told())),
+      keeper_({.loop = loops_.control(),
+               .run = [this](auto what) { control_.run(std::move(what)); },
+               .read =
+                   [this, workspace = config_.host.workspace](std::string_view text,
+                                                              const std::string& path) {
+                     const auto now = known();
+                     return resources_in(text, path,
+                                         {workspace, &now->plugins, &now->grants, &machine_});
+                   },
+               .reload = [this] { boost::asio::post(loops_.control(), [this] { reload(); }); },
+               .on_problems =
+                   [&gauge = metrics_.gauge("tenon_manifest_problems",
+                                            "Files and folders of resources that are not in force "
+                                            "as they are")](std::size_t count) {
+                     gauge = static_cast<std::int64_t>(count);
+                   }}),
       signals_(loops_.control(), SIGTERM, SIGINT, SIGHUP),
       trim_(loops_.control()),
       last_resort_(loops_.control()) {
@@ -233,15 +189,17 @@ Result<void> ServedHost::start() {
       std::chrono::system_clock::now);
   if (!catalog) return std::unexpected(catalog.error());
   catalog_ = *std::move(catalog);
-  api_ = std::make_unique<control::Api>(
-      control::Api::Parts{loops_, *catalog_, *store_, deployments_, [this] { return known(); },
-                          machine_, config_.host.workspace, keys_, access_, usage_, events_});
+  api_ = std::make_unique<control::Api>(control::Api::Parts{
+      loops_, *catalog_, *store_, deployments_, [this] { return known(); }, machine_,
+      config_.host.workspace, keys_, access_, usage_, events_,
+      [this](std::string_view manager) { return keeper_.problem_of(manager); }});
   news_ = std::make_unique<News>([this](const DeploymentKey& key) {
     if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
   });
-  if (auto applied = apply(files_, config_.host.prune); !applied) {
+  if (auto applied = keeper_.apply(*catalog_, files_, config_.host); !applied) {
     return std::unexpected(applied.error());
   }
+  file_ = files_.front().path;
   files_ = {};
   access_.set_rate(config_.host.limits.requests_per_key);
   follow(catalog_->snapshot(), &served_);
@@ -265,6 +223,7 @@ Result<void> ServedHost::start() {
     }
   });
   if (auto bound = gateway_.listen(); !bound) return bound;
+  keeper_.watch(*catalog_, file_, config_.host, std::move(stamps_));
   await_signals();
   return {};
 }
@@ -287,39 +246,6 @@ void ServedHost::run() {
   (void)usage_.save();  // the log tells why not
   (void)events_.save();
   log::info("stopped");
-}
-
-Result<ServedHost::Applied> ServedHost::apply(const std::vector<Loaded::File>& files, bool prune) {
-  std::string problems;
-  Applied applied;
-  for (const Loaded::File& file : files) {
-    const std::string manager = "file:" + file.path;
-    std::vector<control::Wish> wishes;
-    std::set<ResourceKey> held;
-    for (const Draft& draft : file.resources) {
-      wishes.push_back({.draft = draft});
-      held.insert(draft.key);
-    }
-    const auto snapshot = catalog_->snapshot();
-    for (const auto& entry : snapshot->entries) {
-      if (!prune || entry->authors->managed_by != manager || held.contains(entry->key())) continue;
-      wishes.push_back({.draft = {entry->key(), {}, {}}, .remove = true});
-    }
-    const auto done = catalog_->change(wishes, {manager, manager, true, false});
-    if (done) {
-      for (const control::Planned& planned : *done) {
-        applied.added += planned.done == store::Done::kCreated;
-        applied.changed += planned.done == store::Done::kConfigured;
-        applied.removed += planned.done == store::Done::kDeleted;
-      }
-      continue;
-    }
-    for (const control::Refused& refused : done.error()) {
-      problems += fmt::format("{}{}: {}", problems.empty() ? "" : "\n", file.path, refused.message);
-    }
-  }
-  if (!problems.empty()) return fail(Code::kInvalid, std::move(problems));
-  return applied;
 }
 
 void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot,
@@ -364,7 +290,7 @@ void ServedHost::await_signals() {
 
 void ServedHost::on_signal(int signal) {
   if (signal == SIGHUP) {
-    if (!stopping_) reload();
+    reload();
   } else if (!stopping_) {
     stop();
   } else {
@@ -375,6 +301,7 @@ void ServedHost::on_signal(int signal) {
 void ServedHost::stop() {
   log::info("stopping", {{"drain_seconds", config_.host.limits.drain.count() / 1000}});
   stopping_ = true;
+  keeper_.stop();
   api_->watches().close();
   gateway_.drain([this] {
     deployments_.shutdown(at_once_ ? milliseconds(0) : kReplicaGrace, [this] { loops_.stop(); });
@@ -397,9 +324,11 @@ void ServedHost::stop_at_once() {
 }
 
 void ServedHost::reload() {
+  if (stopping_) return;
   gateway_.reload_tls();
   auto loaded = load(config_.file);
   if (!loaded) {
+    keeper_.note(file_, loaded.error().message);
     return log_lines(loaded.error().message);
   }
   const config::Changes changes = config::changes(config_, loaded->config);
@@ -413,14 +342,16 @@ void ServedHost::reload() {
   set_known(*loaded);
   config_ = config::in_force(config_, std::move(loaded->config));
   access_.set_rate(config_.host.limits.requests_per_key);
-  control_.run([this, files = std::move(loaded->files), prune = config_.host.prune] {
-    const auto applied = apply(files, prune);
-    if (!applied) return log_lines(applied.error().message);
-    // Plugins and grants may have changed though no resource did.
-    boost::asio::post(loops_.control(), [this] {
+  control_.run([this, files = std::move(loaded->files), stamps = std::move(loaded->stamps),
+                host = config_.host]() mutable {
+    const auto applied = keeper_.apply(*catalog_, files, host);
+    boost::asio::post(loops_.control(), [this, host, stamps = std::move(stamps)]() mutable {
+      // Plugins and grants may have changed though no resource did.
       follow(catalog_->snapshot());
       trim_soon();
+      keeper_.watch(*catalog_, file_, host, std::move(stamps));
     });
+    if (!applied) return log_lines(applied.error().message);
     log::info(
         "configuration changed",
         {{"added", applied->added}, {"changed", applied->changed}, {"removed", applied->removed}});

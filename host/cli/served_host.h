@@ -10,7 +10,9 @@
 #include "host/access/access.h"
 #include "host/access/keys.h"
 #include "host/cli/blueprints.h"
+#include "host/cli/loaded.h"
 #include "host/cli/machine.h"
+#include "host/cli/manifest_keeper.h"
 #include "host/control/api.h"
 #include "host/control/control.h"
 #include "host/control/event_books.h"
@@ -28,22 +30,6 @@
 #include "host/workers/launcher.h"
 
 namespace tenon::cli {
-
-// A configuration file as it was read, with the plugins that it was checked against.
-struct Loaded {
-  // Resources that one file holds; they come into force together or not at all.
-  struct File {
-    std::string path;  // absolute
-    std::vector<Draft> resources;
-  };
-
-  Config config;
-  std::vector<plugins::Manifest> plugins;
-  std::vector<File> files;  // this one first, then those of [host] manifests
-};
-
-// The error is what an operator is shown: one line for each mistake.
-Result<Loaded> load(const std::string& path);
 
 // What a host keeps between its runs.
 struct Kept {
@@ -71,12 +57,6 @@ class ServedHost {
   void stop();
   void stop_at_once();
   void reload();
-  // [a thread that may block] Tells how many resources came, changed and went; the error has one
-  // line for each mistake.
-  struct Applied {
-    unsigned added = 0, changed = 0, removed = 0;
-  };
-  Result<Applied> apply(const std::vector<Loaded::File>&, bool prune);
   void follow(const std::shared_ptr<const control::Snapshot>&,
               const control::ServedRevisions* past = nullptr);  // [control]
   void trim_soon();                                             // [control]
@@ -84,7 +64,9 @@ class ServedHost {
   void set_known(Loaded&);
 
   Config config_;
-  std::vector<Loaded::File> files_;  // until they are applied first
+  std::string file_;                 // of this configuration, absolute
+  std::vector<ResourceFile> files_;  // until they are applied first
+  ManifestSource::Files stamps_;     // … and watched
   Machine machine_;
   mutable std::mutex known_mutex_;
   std::shared_ptr<const control::Known> known_;
@@ -110,6 +92,7 @@ class ServedHost {
   control::Control control_;
   gateway::Gateway gateway_;
   std::shared_ptr<devices::DeviceWatch> devices_;
+  ManifestKeeper keeper_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer trim_;
   bool trims_ = false;  // [control]

@@ -155,6 +155,7 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
       for (const Text& text : *texts) spec.manifests.push_back(surroundings.absolute(text.value));
     }
     take(spec.prune, host->boolean("prune"));
+    take(spec.watch, host->boolean("watch"));
     if (const auto location = host->text("location")) spec.location = lower_case(location->value);
     take(spec.loops, host->integer("loops", 1, kMostLoops));
     if (const auto origins = host->strings("corsOrigins")) {
@@ -163,7 +164,7 @@ HostSpec read_host(Table* host, const Surroundings& surroundings) {
     if (auto limits = host->table("limits")) read_limits(*limits, spec.limits);
     if (auto tls = host->table("tls")) spec.tls = read_tls(*tls, surroundings);
     if (auto logs = host->table("logs")) read_logs(*logs, spec);
-    host->later({"cluster", "store", "flavors", "watch"});
+    host->later({"cluster", "store", "flavors"});
   }
   spec.data = surroundings.absolute(data);
   return spec;

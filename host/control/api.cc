@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <map>
 
 #include "host/config/json_nodes.h"
 #include "host/control/event_books.h"
 #include "host/control/resource_json.h"
 #include "host/control/token_budgets.h"
 #include "host/control/usage_books.h"
+#include "host/domain/environment.h"
 
 namespace tenon::control {
 namespace {
@@ -98,6 +101,9 @@ json::object Api::show(const Entry& entry, bool whole) const {
   const bool runs = key.kind == Kind::kDeployment;
   const auto status = runs ? parts_.dispatcher.status_of(deployment_key(key)) : std::nullopt;
   json::object out = resource_json(entry, status ? &*status : nullptr);
+  if (std::string problem = parts_.problem_of(entry.authors->managed_by); !problem.empty()) {
+    out["metadata"].as_object()["fileProblem"] = std::move(problem);
+  }
   if (!whole) return out;
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   auto budgets = budgets_json(budgets_of(key, parts_.usage.pools(), now));
@@ -236,16 +242,50 @@ bool Api::wishes(Call& call, const json::array& resources, std::vector<Wish>& ou
     }
     auto draft = read(call, *kind, spec->get_object(), at + ".spec.");
     if (!draft) return false;
-    const Act act = act_of(*kind);
-    const access::Caller& caller = call.request().caller;
-    if (!access::allowed(caller, act, scope(act, draft->key.workspace))) {
-      call.refuse(api::kForbidden,
-                  fmt::format("{}: {} may not {}", at, caller.name, access::to_string(act)));
-      return false;
-    }
+    if (!may(call, at, draft->key)) return false;
     out.push_back({.draft = *std::move(draft)});
   }
   return true;
+}
+
+bool Api::removals(Call& call, const json::array& resources, std::vector<Wish>& out) {
+  for (std::size_t i = 0; i < resources.size(); ++i) {
+    const std::string at = fmt::format("remove[{}]", i);
+    const json::object* resource = resources[i].if_object();
+    std::map<std::string, std::string> words;
+    bool fits = resource != nullptr;
+    for (const auto& [key, value] : resource ? *resource : json::object()) {
+      constexpr std::array kKnown = {"kind", "name", "workspace", "environment"};
+      fits = fits && value.is_string() && std::ranges::find(kKnown, key) != kKnown.end();
+      if (fits) words.emplace(key, value.get_string());
+    }
+    const auto kind = fits ? config::kind_of(words["kind"]) : std::nullopt;
+    if (!kind || words["name"].empty()) {
+      call.refuse(api::kBadRequest,
+                  at + ": expected {\"kind\": \"deployment\", \"name\": \"…\"} with, if needed, "
+                       "\"workspace\" and \"environment\"");
+      return false;
+    }
+    ResourceKey key{*kind, "", words["name"], ""};
+    if (*kind != Kind::kWorkspace && *kind != Kind::kLocation) {
+      key.workspace = words["workspace"].empty() ? call.workspace : words["workspace"];
+    }
+    if (*kind == Kind::kDeployment) {
+      key.environment = words["environment"].empty() ? kProduction : words["environment"];
+    }
+    if (!may(call, at, key)) return false;
+    out.push_back({.draft = {std::move(key), {}, {}}, .remove = true});
+  }
+  return true;
+}
+
+bool Api::may(Call& call, std::string_view at, const ResourceKey& key) {
+  const Act act = act_of(key.kind);
+  const access::Caller& caller = call.request().caller;
+  if (access::allowed(caller, act, scope(act, key.workspace))) return true;
+  call.refuse(api::kForbidden,
+              fmt::format("{}: {} may not {}", at, caller.name, access::to_string(act)));
+  return false;
 }
 
 void Api::change(Call& call, std::vector<Wish> wishes, unsigned status_if_created) {

@@ -40,6 +40,8 @@ class Api {
     const access::Access& access;
     UsageBooks& usage;
     EventBooks& events;
+    // Why the file that manages a resource is not in force as it is; "" when it is.
+    std::function<std::string(std::string_view managed_by)> problem_of;
   };
   explicit Api(Parts);
 
@@ -55,9 +57,12 @@ class Api {
   std::optional<Wish> wish(Call&, Kind, const std::string& name, const std::string& environment);
   // Of many: {"kind", "spec"} each; false when they were refused.
   bool wishes(Call&, const boost::json::array&, std::vector<Wish>&);
+  // Removals: {"kind", "name", …} each.
+  bool removals(Call&, const boost::json::array&, std::vector<Wish>&);
   void change(Call&, std::vector<Wish>, unsigned status_if_created);
 
  private:
+  bool may(Call&, std::string_view at, const ResourceKey&);
   std::optional<Draft> read(Call&, Kind, const boost::json::object& spec, std::string_view prefix);
 
   const Parts parts_;

@@ -106,8 +106,10 @@ class Planner {
                                            "it again and repeat the change",
                                            to_string(key), has, *change.version));
     }
+    const bool inherits =
+        entry && std::ranges::find(who_.heir_of, entry->authors->managed_by) != who_.heir_of.end();
     // A manifest that says what is there already takes nothing over.
-    const bool mine = !entry || entry->authors->managed_by == who_.managed_by ||
+    const bool mine = !entry || inherits || entry->authors->managed_by == who_.managed_by ||
                       entry->authors->managed_by == kMadeByHost;
     if (!mine && !who_.force && !same) {
       return refuse(i, api::kManagedElsewhere,
@@ -116,7 +118,7 @@ class Planner {
     }
     accepted_[i] = true;
     next_.set(key, change.remove ? nullptr : &change.draft);
-    if (!same) plan_.writes.push_back({change.draft, change.remove, who_.managed_by});
+    if (!same || inherits) plan_.writes.push_back({change.draft, change.remove, who_.managed_by});
     if (!change.remove && !same) {
       check_trust(i);
       check_secrets(i);
@@ -170,8 +172,9 @@ class Planner {
   void check(std::size_t i) {
     const Wish& change = changes_[i];
     const ResourceKey& key = change.draft.key;
-    if (!key.workspace.empty() && !next_.find({Kind::kWorkspace, "", key.workspace, ""})) {
-      return refuse(i, change.remove ? api::kResourceNotFound : api::kUnprocessable,
+    if (!change.remove && !key.workspace.empty() &&
+        !next_.find({Kind::kWorkspace, "", key.workspace, ""})) {
+      return refuse(i, api::kUnprocessable,
                     fmt::format("{}: there is no workspace '{}'", to_string(key), key.workspace));
     }
     switch (key.kind) {
@@ -206,6 +209,7 @@ class Planner {
       return refuse(i, api::kInUse, fmt::format("{} still holds {}", to_string(key), shown(left)));
     }
     now_.each(Kind::kEnvironment, key.name, [&](const Entry& entry) {
+      if (seen_.contains(entry.key())) return;  // it goes by itself
       next_.set(entry.key(), nullptr);
       plan_.writes.push_back({entry.draft, true, {}});
     });

@@ -20,6 +20,7 @@ struct Who {
   std::string managed_by;  // "api", or "file:PATH"
   bool trusted = false;    // an admin or a file: may set what reaches the host itself
   bool force = false;      // takes over what someone else manages, leaves deployments no place
+  std::vector<std::string> heir_of = {};  // managers that are gone: takes over what was theirs
 };
 
 // A resource as it shall be, or its removal.

@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <iterator>
 #include <set>
 
 #include "host/control/api.h"
@@ -272,19 +273,53 @@ void events(Api& api, Call& call) {
 
 // ---- the host as a whole
 
+// The array under a key of the body; empty when there is none; nothing when it was refused.
+std::optional<json::array> body_array(Call& call, std::string_view key, std::string_view items) {
+  const json::value* found = call.body().if_contains(key);
+  if (!found) return json::array();
+  if (found->is_array()) return found->get_array();
+  call.refuse(api::kBadRequest, fmt::format("{}: expected an array of {}", key, items));
+  return std::nullopt;
+}
+
+// Takes out what is not there; what it was.
+json::array take_out_absent(const Snapshot& now, std::vector<Wish>& removals) {
+  json::array out;
+  std::erase_if(removals, [&](const Wish& wish) {
+    if (now.find(wish.draft.key)) return false;
+    json::object absent = planned_json({wish.draft.key, store::Done::kUnchanged, "", ""});
+    absent["result"] = "absent";
+    out.push_back(std::move(absent));
+    return true;
+  });
+  return out;
+}
+
 // Many resources, all or none.
 void apply(Api& api, Call& call) {
-  if (!knows_only(call, {"resources"})) return;
-  const json::value* resources = call.body().if_contains("resources");
-  if (!resources || !resources->is_array()) {
+  if (!knows_only(call, {"resources", "remove"})) return;
+  if (call.body().empty()) {
     return call.refuse(api::kBadRequest, "resources: expected an array of {\"kind\", \"spec\"}");
   }
-  std::vector<Wish> wishes;
-  if (!api.wishes(call, resources->get_array(), wishes)) return;
+  const auto resources = body_array(call, "resources", "{\"kind\", \"spec\"}");
+  const auto remove = resources ? body_array(call, "remove", "{\"kind\", \"name\"}") : resources;
+  if (!remove) return;
+  std::vector<Wish> wishes, removals;
+  if (!api.wishes(call, *resources, wishes) || !api.removals(call, *remove, removals)) return;
+  json::array absent;
+  if (call.flag("ignoreAbsent")) {
+    absent = take_out_absent(*api.parts().catalog.snapshot(), removals);
+  }
+  for (const Wish& wish : removals) {
+    const ResourceKey& key = wish.draft.key;
+    if (key.kind == Kind::kWorkspace && !is_without_keys(api, call, key.name)) return;
+  }
+  std::ranges::move(removals, std::back_inserter(wishes));
   const auto done = api.parts().catalog.change(wishes, call.who, call.flag("dryRun"));
   if (!done) return call.refuse(done.error());
   json::array results;
   for (const Planned& planned : *done) results.push_back(planned_json(planned));
+  std::ranges::move(absent, std::back_inserter(results));
   call.answer(json::object{{"results", std::move(results)}});
 }
 
@@ -354,6 +389,8 @@ const Param kWatch{"watch", Type::kBoolean,
                    "stream all of them, then what changes, as server-sent events"};
 const Param kDryRun{"dryRun", Type::kBoolean, "say what would change, and change nothing"};
 const Param kForce{"force", Type::kBoolean, "change also what a file manages"};
+const Param kIgnoreAbsent{"ignoreAbsent", Type::kBoolean,
+                          "what shall be removed and is not there is no mistake"};
 const Param kVersion{"version", Type::kInteger, "the version that it must have now"};
 
 template <Kind kind>
@@ -464,9 +501,9 @@ std::vector<Route> make_routes() {
   out.push_back({"POST",
                  "/v0/apply",
                  "apply",
-                 "Creates or updates many resources, all or none",
+                 "Creates, updates or removes many resources, all or none",
                  Act::kRead,
-                 {kDryRun, kForce},
+                 {kDryRun, kForce, kIgnoreAbsent},
                  "Apply",
                  "Results",
                  200,

@@ -58,6 +58,7 @@ constexpr std::string_view kParts = R"json({
       "environment": {"type": "string"},
       "version": {"type": "integer", "description": "sent with a change, it must still be this"},
       "revision": {"type": "integer"}, "managedBy": {"type": "string"},
+      "fileProblem": {"type": "string", "description": "why what manages it is not in force"},
       "createdAt": {"type": "string"}, "createdBy": {"type": "string"},
       "updatedAt": {"type": "string"}, "updatedBy": {"type": "string"}
     }
@@ -137,7 +138,7 @@ constexpr std::string_view kParts = R"json({
     "properties": {
       "kind": {"type": "string"}, "workspace": {"type": "string"}, "name": {"type": "string"},
       "environment": {"type": "string"},
-      "result": {"enum": ["created", "configured", "unchanged", "deleted"]},
+      "result": {"enum": ["created", "configured", "unchanged", "deleted", "absent"]},
       "before": {"type": ["object", "null"]}, "after": {"type": ["object", "null"]}
     }
   },
@@ -146,13 +147,21 @@ constexpr std::string_view kParts = R"json({
     "properties": {"results": {"type": "array", "items": {"$ref": "#/components/schemas/Change"}}}
   },
   "Apply": {
-    "type": "object", "additionalProperties": false, "required": ["resources"],
+    "type": "object", "additionalProperties": false, "minProperties": 1,
     "properties": {
       "resources": {"type": "array", "items": {
         "type": "object", "additionalProperties": false, "required": ["kind", "spec"],
         "properties": {
           "kind": {"enum": ["workspace", "location", "environment", "policy", "deployment"]},
-          "spec": {"type": "object"}}}}
+          "spec": {"type": "object"}}}},
+      "remove": {"type": "array", "items": {
+        "type": "object", "additionalProperties": false, "required": ["kind", "name"],
+        "properties": {
+          "kind": {"enum": ["workspace", "location", "environment", "policy", "deployment"]},
+          "name": {"type": "string", "minLength": 1},
+          "workspace": {"type": "string", "description": "that of the call when absent"},
+          "environment": {"type": "string",
+                          "description": "of a deployment; production when absent"}}}}
     }
   },
   "Rollback": {

@@ -54,6 +54,7 @@ struct HostSpec {
   std::string location;                  // the [[location]] that this host is; empty: none
   std::vector<std::string> manifests;    // absolute files and folders of further resources
   bool prune = false;                    // what left this file and those is removed
+  bool watch = false;                    // these files are followed as they change
   unsigned loops = 0;                    // event loops; 0: one per CPU that the process may use
   HostLimits limits;
   LogFormat log_format = LogFormat::kText;

@@ -4,10 +4,11 @@ import json
 import os
 import signal
 import subprocess
+import warnings
 
 import pytest
 import requests
-from conftest import BUILD, deployment, free_port, wait_for
+from conftest import BUILD, Host, deployment, free_port, wait_for
 
 TENON = BUILD / "bin/tenon"
 
@@ -190,3 +191,52 @@ def test_a_restart_keeps_keys_through_a_kill(host):
     served.stop(signal.SIGKILL)
     served.start()
     assert served.post("echo", data="a", headers=bearer(admin)).ok
+
+
+class TlsHost(Host):
+    """The certificate is its own issuer's, for the address only."""
+
+    def ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the host ended at once:\n{self.log_path.read_text()}")
+        try:
+            with warnings.catch_warnings(action="ignore"):  # whom to trust is tested below
+                url = f"https://127.0.0.1:{self.port}/readyz"
+                return requests.get(url, verify=False, timeout=2).ok
+        except requests.ConnectionError:
+            return False
+
+
+def test_the_command_line_trusts_whom_it_is_told_to(tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=test"
+    subprocess.run(
+        ["openssl", *words.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+        check=True,
+        capture_output=True,
+    )
+    tls = f'[host.tls]\ncertificate = "{cert}"\nkey = "{key}"\n'
+    served = TlsHost(tmp_path, deployment("echo"), grants=tls)
+    try:
+        at = ("--api", f"https://127.0.0.1:{served.port}")
+        assert "its certificate is not trusted: " in tenon("get", "models", *at, good=False)
+        assert "echo" in tenon("get", "models", *at, "--ca-file", cert)
+        assert "echo" in tenon("get", "models", *at, "--insecure")
+        assert tenon("run", "echo", "-d", "hi", *at, "--ca-file", cert) == "hi"
+        assert "no certificates" in tenon("get", "models", *at, "--ca-file", key, good=False)
+        other = ("--api", f"https://localhost:{served.port}", "--ca-file", cert)
+        assert "its certificate is not trusted" in tenon("get", "models", *other, good=False)
+        watching = subprocess.Popen(
+            [TENON, "get", "models", "--watch", *at],
+            env={**os.environ, "TENON_CA_FILE": str(cert)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert "WORKSPACE" in watching.stdout.readline()
+        assert "DEPLOYED" in watching.stdout.readline()
+        tenon("deactivate", "echo", "--force", *at, "--insecure")
+        assert "DEACTIVAT" in watching.stdout.readline()
+        watching.kill()
+        watching.wait()
+    finally:
+        served.stop()

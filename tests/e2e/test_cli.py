@@ -102,12 +102,45 @@ def test_delete(tenon, tmp_path):
     assert "still used by" in tenon("delete", "policy", "cpu-only", status=4)
     assert "is managed by file:" in tenon("delete", "model", "filed", status=4)
     assert "(dry run)" in tenon("delete", "-f", file, "--dry-run")
-    assert tenon("delete", "-f", file) == (
-        "deployment default/hello@staging deleted\nenvironment default/staging deleted\n"
-        "policy default/cpu-only deleted\n"
-    )
-    assert tenon("delete", "-f", file).count(" is not there\n") == 3
+    assert sorted(tenon("delete", "-f", file).splitlines()) == [
+        "deployment default/hello@staging deleted",
+        "environment default/staging deleted",
+        "policy default/cpu-only deleted",
+    ]
+    assert tenon("delete", "-f", file).count(" absent\n") == 3
     assert "there is no deployment" in tenon("delete", "model", "hello", status=4)
+
+
+def test_a_file_is_deleted_as_a_whole_or_not_at_all(tenon, tmp_path):
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET)
+    tenon("apply", "-f", file)
+    file.write_text(FLEET.split("[[deployment]]")[0])
+    assert "environment default/staging still holds" in tenon("delete", "-f", file, status=4)
+    assert "cpu-only" in tenon("get", "policies")
+    assert "hello" in tenon("get", "models")
+
+
+def test_yaml_is_read_as_it_is_printed(tenon, tmp_path):
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET)
+    tenon("apply", "-f", file)
+    for kind in ("models", "policies", "environments"):
+        printed = tenon("get", kind, "-o", "yaml")
+        lines = tenon("apply", "-f", "-", input=printed).splitlines()
+        assert lines and all(line.endswith(" unchanged") for line in lines), lines
+    published = tmp_path / "published.yaml"
+    published.write_text(
+        "apiVersion: beamlit.com/v1alpha1\nkind: Model\nmetadata: {name: old}\n"
+        "spec:\n  runtime: {type: huggingface, model: org/echo}\n"
+        "  serverlessConfig: {maxNumReplicas: 3}\n"
+    )
+    how = ("--runtime", "echo", "--models", SOURCE / "samples")
+    assert "deployment default/old@production created" in tenon("apply", "-f", published, *how)
+    assert tenon("run", "old", "-d", "hi") == "hi"
+    converted = tenon("convert", published, *how)
+    assert "unchanged" in tenon("apply", "-f", "-", input=converted)
+    assert "published.yaml:5:12: no runtime.image says" in tenon("convert", published, status=2)
 
 
 def test_a_deployment_lives_by_its_verbs(tenon):

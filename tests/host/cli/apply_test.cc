@@ -109,21 +109,25 @@ TEST_F(Apply, FoldersAreReadByNameAndBelowOnlyWhenAsked) {
   EXPECT_EQ(run(apply, {}).status, kBadUsage);
 }
 
-TEST_F(Apply, DeleteOfAFileTakesUsersFirstAndSkipsWhatIsNotThere) {
+TEST_F(Apply, DeleteOfAFileIsOneRequest) {
   const std::string path = write(std::string("[[policy]]\nname = \"q\"\nworkspace = \"w\"\ntype = "
                                              "\"flavor\"\nflavors = [\"cpu/x86\"]\n") +
                                  "[[environment]]\nname = \"production\"\n" + kTwo);
-  const std::string gone = R"({"kind":"k","name":"n","result":"deleted"})";
-  Answers host({http_answer(gone), http_answer("{}"), http_answer(gone),
-                http_answer(R"({"error":{"message":"no"}})", "404 No")});
-  const Ran ran = run(remove, {"-f", path, "--api", host.url()});
+  Answers host({results(R"({"kind":"deployment","name":"a","result":"deleted"},
+                           {"kind":"policy","name":"q","result":"absent"})"),
+                http_answer(R"({"error":{"message":"policy p is still used by x"}})", "409 No")});
+  const Ran ran = run(remove, {"-f", path, "-f", path, "--dry-run", "--api", host.url()});
   EXPECT_EQ(ran.status, kOk) << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("environment production emptied\n"));
+  EXPECT_EQ(ran.out, "deployment a deleted (dry run)\npolicy q absent (dry run)\n");
+  EXPECT_EQ(run(remove, {"-f", path, "--api", host.url()}).err,
+            "tenon delete: policy p is still used by x\n");
   host.join();
-  EXPECT_THAT(host.requests[0], HasSubstr("DELETE /v0/models/a?environment=production "));
-  EXPECT_THAT(host.requests[1], HasSubstr("PUT /v0/environments/production "));
-  EXPECT_THAT(host.requests[3], HasSubstr("DELETE /v0/policies/q "));
-  EXPECT_THAT(host.requests[3], HasSubstr("x-tenon-workspace: w\r\n"));
+  EXPECT_THAT(host.requests[0], HasSubstr("POST /v0/apply?dryRun=true&ignoreAbsent=true "));
+  EXPECT_THAT(host.requests[0],
+              HasSubstr(R"({"name":"a","environment":"production","kind":"depl)"));
+  EXPECT_THAT(host.requests[0], HasSubstr(R"({"name":"q","workspace":"w","kind":"policy"})"));
+  EXPECT_THAT(host.requests[0],
+              HasSubstr(R"("resources":[{"kind":"environment","spec":{"name":"production"}}])"));
 }
 
 TEST_F(Apply, DeleteByName) {

@@ -5,6 +5,7 @@
 
 #include <boost/json/parse.hpp>
 
+#include "host/cli/event_stream.h"
 #include "host/cli/yaml_writer.h"
 #include "tests/host/cli/one_answer.h"
 
@@ -155,6 +156,74 @@ TEST(Describe, ShowsEverything) {
   EXPECT_THAT(ran.out, HasSubstr("[status.replicas]\nready = 1\n"));
   EXPECT_EQ(run(describe, {"models"}).status, kBadUsage);
   EXPECT_EQ(run(describe, {"revisions", "minilm"}).status, kBadUsage);
+}
+
+TEST(EventStream, EventsComeInPieces) {
+  EventStream stream;
+  EXPECT_TRUE(stream.take("event: add").empty());
+  EXPECT_TRUE(stream.take("ed\r\ndata: {\"a\":\n").empty());
+  const auto events = stream.take("data: 1}\n\n:\n\nevent: synced\ndata: {}\n\nda");
+  EXPECT_THAT(events, ElementsAre(EventStream::Event{"added", "{\"a\":\n1}"},
+                                  EventStream::Event{"synced", "{}"}));
+  EXPECT_THAT(stream.take("ta:x\n\n"), ElementsAre(EventStream::Event{"", "x"}));
+}
+
+std::string stream_of(const std::vector<std::pair<std::string, std::string>>& events) {
+  std::string body;
+  for (const auto& [name, data] : events) {
+    std::string line = data;
+    std::erase(line, '\n');
+    body += "event: " + name + "\ndata: " + line + "\n\n";
+  }
+  return http_answer(body);
+}
+
+const std::string kRefusal = http_answer(R"({"error":{"message":"no more"}})", "403 No");
+
+TEST(GetWatch, TellsAllOnceAndThenWhatChanges) {
+  const std::string other = R"({"metadata":{"name":"other"}})";
+  Answers host({stream_of({{"added", kModel},
+                           {"added", other},
+                           {"synced", "{}"},
+                           {"changed", kModel},
+                           {"removed", other}}),
+                stream_of({{"synced", "{}"}}), kRefusal});
+  const Ran ran = run(get, {"models", "--watch", "-e", "production", "--api", host.url()});
+  EXPECT_EQ(ran.status, kRefused);
+  const std::string ended = "tenon get: the host ended the stream; asking again\n";
+  EXPECT_EQ(ran.err, ended + ended + "tenon get: no more\n");
+  std::istringstream lines(ran.out);
+  std::vector<std::string> words;
+  for (std::string line; std::getline(lines, line);) {
+    words.push_back(line.substr(0, line.find(' ')) + (line.ends_with("removed") ? " gone" : ""));
+  }
+  EXPECT_THAT(words, ElementsAre("WORKSPACE", "default", "-", "default", "- gone", "WORKSPACE"));
+  host.join();
+  EXPECT_THAT(host.requests[0], HasSubstr("GET /v0/models?watch=true&environment=production "));
+}
+
+TEST(GetWatch, OfOneAndForMachines) {
+  Answers host({stream_of({{"added", kModel},
+                           {"added", R"({"metadata":{"name":"other"}})"},
+                           {"synced", "{}"},
+                           {"removed", kModel}}),
+                kRefusal});
+  const Ran ran = run(get, {"models", "minilm", "--watch", "-o", "json", "--api", host.url()});
+  std::istringstream lines(ran.out);
+  std::vector<std::string> events;
+  for (std::string line; std::getline(lines, line);) {
+    events.emplace_back(boost::json::parse(line).at("event").as_string());
+  }
+  EXPECT_THAT(events, ElementsAre("added", "removed"));
+  EXPECT_EQ(run(get, {"models", "--watch", "-o", "toml"}).status, kBadUsage);
+}
+
+TEST(DescribeWatch, ShowsItAgainAtEachChange) {
+  Answers host({http_answer(kModel), stream_of({{"added", kModel}, {"synced", "{}"}}),
+                http_answer(kModel), kRefusal});
+  const Ran ran = run(describe, {"model", "minilm", "--watch", "--api", host.url()});
+  EXPECT_EQ(ran.status, kRefused) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("state = \"DEPLOYED\""));
 }
 
 }  // namespace

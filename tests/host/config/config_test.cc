@@ -188,7 +188,7 @@ minReplicas = 2
       R"(f.toml:2:11: 'localhost:80' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
 f.toml:2:27: '127.0.0.1:99999' is no listen address: expected an IP address and a port, such as "127.0.0.1:8080" or "[::1]:8080"
 f.toml:3:13: 'v0' is no workspace name: the host keeps /v0 for itself
-f.toml:4:1: unknown key 'port' in [host]; known keys: controlListen, corsOrigins, data, limits, listen, location, logs, loops, manifests, modelRoots, plugins, prune, tls, workspace
+f.toml:4:1: unknown key 'port' in [host]; known keys: controlListen, corsOrigins, data, limits, listen, location, logs, loops, manifests, modelRoots, plugins, prune, tls, watch, workspace
 f.toml:5:12: 'plugin': there is no folder /work-folder/plugin
 f.toml:7:12: 'replicas' must be from 1 to 10000, found 0
 f.toml:8:10: 'memory' must be more than zero

@@ -139,6 +139,46 @@ TEST_F(PlanTest, AFilesResourceIsChangedInItsFileOrByForce) {
   EXPECT_THAT(done({{.draft = changed}}), ElementsAre(Done::kConfigured));
 }
 
+TEST_F(PlanTest, WhatAManagerThatIsGoneHeldIsTakenOver) {
+  have_workspace();
+  have(deployment("a"), "file:/old.toml");
+  who_.managed_by = "file:/new.toml";
+  Draft changed = deployment("a");
+  std::get<DeploymentSpec>(changed.spec).scale.max_replicas = 5;
+  EXPECT_THAT(refused({{.draft = changed}}), HasSubstr("is managed by file:/old.toml"));
+  who_.heir_of = {"file:/old.toml"};
+  EXPECT_THAT(done({{.draft = changed}}), ElementsAre(Done::kConfigured));
+  const std::vector<Wish> same = {{.draft = deployment("a")}};
+  const auto planned = plan(now_, same, who_, ground_);
+  ASSERT_TRUE(planned);
+  EXPECT_EQ(planned->outcomes[0].done, Done::kUnchanged);
+  ASSERT_EQ(planned->writes.size(), 1u);
+  EXPECT_EQ(planned->writes[0].managed_by, "file:/new.toml");
+}
+
+TEST_F(PlanTest, AWorkspaceGoesWithAllThatItHolds) {
+  have_workspace();
+  have(places("eu", {"continent/eu"}));
+  have(environment("staging", {"eu"}));
+  have(deployment("a", "staging", {"eu"}));
+  const std::vector<Wish> all = {
+      {.draft = {workspace("w").key, {}, {}}, .remove = true},
+      {.draft = {environment("staging").key, {}, {}}, .remove = true},
+      {.draft = {places("eu", {}).key, {}, {}}, .remove = true},
+      {.draft = {deployment("a", "staging").key, {}, {}}, .remove = true}};
+  const auto planned = plan(now_, all, who_, ground_);
+  ASSERT_TRUE(planned) << planned.error().front().message;
+  std::vector<std::string> written;
+  for (const Write& write : planned->writes) {
+    EXPECT_TRUE(write.remove);
+    written.push_back(to_string(write.draft.key));
+  }
+  EXPECT_THAT(written,
+              testing::UnorderedElementsAre("workspace w", "environment w/staging", "policy w/eu",
+                                            "deployment w/a@staging", "environment w/production",
+                                            "environment w/development"));
+}
+
 TEST_F(PlanTest, AnEmptyIntersectionIsRefusedWithBothSets) {
   have_workspace();
   have(location("paris-1", "fr", "eu"));

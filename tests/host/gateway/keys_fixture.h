@@ -31,7 +31,8 @@ class ServedKeys : public GatewayTest {
     catalog_ = *control::Catalog::open(store_, "default", {}, std::chrono::system_clock::now);
     rest_.emplace(control::Api::Parts{loops_, *catalog_, store_, dispatcher_,
                                       [] { return std::make_shared<control::Known>(); }, machine_,
-                                      "default", *keys_, access_, usage_, events_});
+                                      "default", *keys_, access_, usage_, events_,
+                                      [](std::string_view) { return std::string(); }});
     api_ = [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
       rest_->handle(request, std::move(reply));
     };
