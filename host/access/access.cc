@@ -86,7 +86,8 @@ void Access::set(std::vector<Grant> grants, bool keys_were_created) {
     for (auto known = from; known != to; ++known) {
       const Grant& before = known->second->grant;
       const bool same = equal(before.secret, grant.secret) && before.caller == grant.caller &&
-                        before.expires_at == grant.expires_at;
+                        before.expires_at == grant.expires_at &&
+                        before.requests_per_second == grant.requests_per_second;
       if (same) entry = known->second;
     }
     if (!entry) entry = std::make_shared<Entry>(std::move(grant));
@@ -120,13 +121,14 @@ std::expected<const Caller*, Denial> Access::identify(const Credential& credenti
     return std::unexpected(failed("the API key " + entry.grant.caller.id + " ended at " +
                                   utc_text(*entry.grant.expires_at)));
   }
-  if (const unsigned rate = rate_.load(std::memory_order_relaxed); rate != 0) {
+  const unsigned own = entry.grant.requests_per_second;
+  if (const unsigned rate = own ? own : rate_.load(std::memory_order_relaxed); rate != 0) {
     if (const std::uint64_t wait = entry.rate.take(now.steady_ns, rate); wait != 0) {
-      return std::unexpected(Denial{api::kRateLimit,
-                                    "the API key " + entry.grant.caller.id +
-                                        " sends more than the " + std::to_string(rate) +
-                                        " requests a second that [host.limits] allows a key",
-                                    static_cast<unsigned>(wait / 1'000'000'000 + 1)});
+      return std::unexpected(Denial{
+          api::kRateLimit,
+          "the API key " + entry.grant.caller.id + " sends more than the " + std::to_string(rate) +
+              " requests a second that " + (own ? "it was made for" : "[host.limits] allows a key"),
+          static_cast<unsigned>(wait / 1'000'000'000 + 1)});
     }
   }
   const std::int64_t seconds =

@@ -28,6 +28,7 @@ struct Grant {
   Caller caller;
   Sha256 secret{};
   std::optional<Time> expires_at;
+  unsigned requests_per_second = 0;  // its own bound; 0: that of all keys
 };
 
 struct Now {
@@ -48,7 +49,7 @@ class Access {
   // Replaces all keys. Once there were keys the host is closed, also when none is left.
   void set(std::vector<Grant>, bool keys_were_created);
   bool open() const { return open_.load(std::memory_order_relaxed); }
-  // Requests that one key may send each second; 0: any number.
+  // Requests that a key without a bound of its own may send each second; 0: any number.
   void set_rate(unsigned per_second) { rate_.store(per_second, std::memory_order_relaxed); }
 
   // The caller stands until the thread's next call. An open host knows one caller, who may do

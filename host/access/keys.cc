@@ -19,6 +19,7 @@ Grant grant_of(const store::ApiKey& key) {
   out.caller = {key.id, label(key), key.role, key.workspace, Caller::Via::kKey};
   out.secret = key.secret;
   out.expires_at = key.expires_at;
+  out.requests_per_second = key.requests_per_second;
   return out;
 }
 
@@ -74,6 +75,7 @@ Result<NewKey> Keys::create(const KeyWish& wish, std::string_view who) {
   made.key.secret = digest_of(made.secret);
   made.key.created_at = now;
   made.key.expires_at = wish.expires_at;
+  made.key.requests_per_second = wish.requests_per_second;
   const std::lock_guard lock(changing_);
   auto added = store_.add_key(made.key, {std::string(who), now});
   if (added) added = refresh();

@@ -19,6 +19,7 @@ struct KeyWish {
   std::string workspace = {};  // "": all of them
   Role role = Role::kInvoke;
   std::optional<Time> expires_at = {};
+  unsigned requests_per_second = 0;  // 0: as [host.limits] allows each key
 };
 
 struct NewKey {

@@ -7,6 +7,8 @@
 #include "host/cli/deploy.h"
 #include "host/cli/get.h"
 #include "host/cli/life_verbs.h"
+#include "host/cli/logs.h"
+#include "host/cli/metrics_command.h"
 #include "host/cli/run.h"
 #include "host/cli/usage_command.h"
 
@@ -215,6 +217,39 @@ examples:
   tenon canary minilm --promote
 )",
             canary},
+    Command{"logs", "Shows what was logged about a deployment, by its plugin too",
+            "[-f] MODEL[@ENVIRONMENT]",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    default: production
+  -f, --follow           goes on with what comes, until it is interrupted
+  --tail N               lines to begin with, at most 1000; default: 100
+  -o, --output FORM      text (default), or json: an object a line
+
+A host keeps the last 32 KiB of each deployment in memory, of all together 16 MiB; its own log on
+standard error has everything. Values of secrets are never in it.
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon logs minilm
+  tenon logs -f minilm@staging --tail 10
+)",
+            logs},
+    Command{"metrics", "Shows requests, times, replicas and tokens of deployments",
+            "[MODEL[@ENVIRONMENT]] [-o table|json|prometheus]",
+            TENON_HOST_OPTIONS
+            R"(  -e, --environment E    only its deployments
+  -o, --output FORM      table (default), json, or prometheus: the host's own text
+
+Since the host started. FAILED counts answers of 500 and above, COLD MS is the mean of cold starts;
+P50 and P99 are as exact as the buckets of the histogram. A key for it reads all workspaces.
+)" TENON_STATUSES
+            R"(
+examples:
+  tenon metrics
+  tenon metrics minilm -o json
+  tenon metrics -o prometheus
+)",
+            metrics},
     Command{"usage", "Shows what deployments used: requests, tokens, replica time, memory",
             "[--by WHAT] [--from TIME] [--to TIME]",
             TENON_HOST_OPTIONS

@@ -31,6 +31,12 @@ std::string kinds() {
   return fmt::format("{}", fmt::join(out, " "));
 }
 
+// zsh runs what was written for bash.
+constexpr std::string_view kBashInZsh =
+    "autoload -U +X compinit bashcompinit\n"
+    "(( $+functions[compdef] )) || compinit\n"
+    "bashcompinit\n";
+
 }  // namespace
 
 std::string bash_completion(std::span<const Command> commands) {
@@ -75,9 +81,10 @@ complete -o default -F _tenon tenon
 }
 
 int completion(std::span<const Command> commands, const Arguments& words, Streams streams) {
-  if (words.size() != 1 || words[0] != "bash") {
-    return bad_usage("completion", "for which shell? bash", streams);
+  if (words.size() != 1 || (words[0] != "bash" && words[0] != "zsh")) {
+    return bad_usage("completion", "for which shell? bash or zsh", streams);
   }
+  if (words[0] == "zsh") streams.out << kBashInZsh;
   streams.out << bash_completion(commands);
   return kOk;
 }

@@ -7,7 +7,7 @@
 
 namespace tenon::cli {
 
-// `tenon completion bash`, for these verbs.
+// `tenon completion bash` and `zsh`, for these verbs.
 int completion(std::span<const Command>, const Arguments&, Streams);
 
 // A script for bash that completes verbs, their options as their help names them, kinds and files.

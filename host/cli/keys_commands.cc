@@ -89,7 +89,7 @@ int keys_create(const Arguments& words, Streams streams) {
   options_description options;
   add_desk_options(options);
   options.add_options()("role", value<std::string>())("name", value<std::string>())(
-      "expires", value<std::string>())("out", value<std::string>());
+      "expires", value<std::string>())("rate", value<std::string>())("out", value<std::string>());
   const auto given = parse_options(words, options);
   if (!given) return bad_usage(kVerb, given.error().message, streams);
   if (!given->count("role")) return bad_usage(kVerb, "--role admin, member or invoke?", streams);
@@ -97,6 +97,7 @@ int keys_create(const Arguments& words, Streams streams) {
                     {"workspace", (*given)["workspace"].as<std::string>()}};
   if (given->count("name")) wish["name"] = (*given)["name"].as<std::string>();
   if (given->count("expires")) wish["expiresIn"] = (*given)["expires"].as<std::string>();
+  if (given->count("rate")) wish["rate"] = (*given)["rate"].as<std::string>();
   const auto desk = open_desk(*given);
   if (!desk) return tell_error(kVerb, desk.error(), streams);
   if (!given->count("out")) return create_at(**desk, wish, nullptr, streams);

@@ -48,6 +48,8 @@ examples:
   -w, --workspace W    the only workspace that it is for; default: all of them
   --name N             for people
   --expires TIME       90d, 12h, 30m; default: never
+  --rate N/s           requests a second that it may send, with bursts of a second's worth;
+                       default: [host.limits] requestsPerSecondPerKey
   --out FILE           writes the key into a new file that only its owner may read
   --api URL            WHERE: a running host, http://HOST:PORT or unix:PATH; default: $TENON_API,
                        else http://127.0.0.1:8080
@@ -61,7 +63,7 @@ The first key closes a host for ever: from then on every request needs one.
 examples:
   tenon keys create --role admin --config configs/quickstart.toml
   tenon keys create --role admin --data var/tenon --out admin.key
-  tenon keys create --role invoke --workspace default --name ci --expires 90d
+  tenon keys create --role invoke --workspace default --name ci --expires 90d --rate 100/s
 )",
      tenon::cli::keys_create},
     {"keys list", "Shows the API keys, without what they are",
@@ -172,9 +174,10 @@ examples:
   tenon doctor --config configs/quickstart.toml
 )",
      tenon::cli::doctor},
-    {"completion", "Prints what completes these verbs in a shell", "bash",
+    {"completion", "Prints what completes these verbs in a shell", "bash|zsh",
      R"(examples:
   source <(tenon completion bash)
+  source <(tenon completion zsh)
   tenon completion bash > ~/.local/share/bash-completion/completions/tenon
 )",
      complete},

@@ -127,6 +127,7 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
       events_(
           loops_.control(), [this](auto what) { control_.run(std::move(what)); }, *store_),
       served_([this](auto what) { control_.run(std::move(what)); }),
+      logs_(std::make_shared<control::LogBook>(loops_, control::LogBook::Limits())),
       deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_),
                    &life_, &usage_.meter()),
       access_(kept.token_secret),
@@ -191,11 +192,12 @@ Result<void> ServedHost::start() {
   catalog_ = *std::move(catalog);
   api_ = std::make_unique<control::Api>(control::Api::Parts{
       loops_, *catalog_, *store_, deployments_, [this] { return known(); }, machine_,
-      config_.host.workspace, keys_, access_, usage_, events_,
+      config_.host.workspace, keys_, access_, usage_, events_, *logs_,
       [this](std::string_view manager) { return keeper_.problem_of(manager); }});
   news_ = std::make_unique<News>([this](const DeploymentKey& key) {
     if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
   });
+  log::listen([logs = logs_](const log::Line& line) { logs->add(line); });
   if (auto applied = keeper_.apply(*catalog_, files_, config_.host); !applied) {
     return std::unexpected(applied.error());
   }
@@ -211,6 +213,7 @@ Result<void> ServedHost::start() {
   life_.add(served_);
   catalog_->listen([this](const std::shared_ptr<const control::Snapshot>& snapshot) {
     api_->watches().on_snapshot(snapshot);
+    logs_->keep_only(*snapshot);
     // Who is told that something is written finds it done.
     auto followed = std::make_shared<std::promise<void>>();
     auto done = followed->get_future();
@@ -242,6 +245,7 @@ void ServedHost::run() {
   boost::asio::post(loops_.control(), [watch = devices_] { watch->refresh(); });
   loops_.start();
   loops_.join();
+  log::listen(nullptr);
   control_.close();
   (void)usage_.save();  // the log tells why not
   (void)events_.save();
@@ -303,6 +307,7 @@ void ServedHost::stop() {
   stopping_ = true;
   keeper_.stop();
   api_->watches().close();
+  logs_->close();
   gateway_.drain([this] {
     deployments_.shutdown(at_once_ ? milliseconds(0) : kReplicaGrace, [this] { loops_.stop(); });
   });

@@ -86,6 +86,7 @@ class ServedHost {
   control::UsageBooks usage_;
   control::EventBooks events_;
   control::ServedRevisions served_;
+  const std::shared_ptr<control::LogBook> logs_;
   lifecycle::Deployments deployments_;
   access::Access access_;
   access::Keys keys_;

@@ -10,6 +10,7 @@
 #include "host/config/manifest.h"
 #include "host/control/call.h"
 #include "host/control/catalog.h"
+#include "host/control/log_book.h"
 #include "host/control/watches.h"
 #include "host/lifecycle/dispatcher.h"
 #include "host/plugins/manifest.h"
@@ -40,6 +41,7 @@ class Api {
     const access::Access& access;
     UsageBooks& usage;
     EventBooks& events;
+    LogBook& logs;
     // Why the file that manages a resource is not in force as it is; "" when it is.
     std::function<std::string(std::string_view managed_by)> problem_of;
   };

@@ -32,6 +32,22 @@ Result<std::chrono::seconds> read_life(std::string_view text) {
                                           text));
 }
 
+// "100/s"
+Result<unsigned> read_rate(std::string_view text) {
+  constexpr unsigned kMostRequests = 1'000'000;
+  constexpr std::string_view kUnit = "/s";
+  unsigned out = 0;
+  const char* const end = text.data() + text.size() - (text.ends_with(kUnit) ? kUnit.size() : 0);
+  const auto [last, error] = std::from_chars(text.data(), end, out);
+  if (text.ends_with(kUnit) && error == std::errc() && last == end && out > 0 &&
+      out <= kMostRequests) {
+    return out;
+  }
+  return fail(Code::kInvalid,
+              fmt::format("rate: expected requests a second, from \"1/s\" to \"{}/s\", found '{}'",
+                          kMostRequests, text));
+}
+
 Result<void> read_field(access::KeyWish& wish, std::string_view name, const std::string& text,
                         access::Time now) {
   if (name == "role") {
@@ -51,6 +67,10 @@ Result<void> read_field(access::KeyWish& wish, std::string_view name, const std:
     wish.workspace = text;
   } else if (name == "name") {
     wish.name = text;
+  } else if (name == "rate") {
+    const auto rate = read_rate(text);
+    if (!rate) return std::unexpected(rate.error());
+    wish.requests_per_second = *rate;
   } else if (name == "expiresIn") {
     const auto life = read_life(text);
     if (!life) return std::unexpected(life.error());
@@ -58,7 +78,7 @@ Result<void> read_field(access::KeyWish& wish, std::string_view name, const std:
   } else {
     return fail(
         Code::kInvalid,
-        fmt::format("unknown key '{}'; known keys: role, workspace, name, expiresIn", name));
+        fmt::format("unknown key '{}'; known keys: role, workspace, name, expiresIn, rate", name));
   }
   return {};
 }
@@ -88,7 +108,10 @@ json::object key_json(const store::ApiKey& key) {
           {"workspace", key.workspace},
           {"createdAt", utc_text(key.created_at)},
           {"expiresAt", time(key.expires_at)},
-          {"lastUsedAt", time(key.last_used_at)}};
+          {"lastUsedAt", time(key.last_used_at)},
+          {"rate", key.requests_per_second == 0
+                       ? json::value(nullptr)
+                       : json::value(fmt::format("{}/s", key.requests_per_second))}};
 }
 
 json::object key_json(const access::NewKey& made) {

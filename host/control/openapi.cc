@@ -29,6 +29,8 @@ json::object answer(const Route& route) {
   json::object out = content(reference(route.answer));
   if (takes(route, "watch")) {
     out["text/event-stream"] = {{"schema", reference("WatchEvent")}};
+  } else if (takes(route, "follow")) {
+    out["text/event-stream"] = {{"schema", reference("LogEvent")}};
   }
   return {{"description", "done"}, {"content", std::move(out)}};
 }

@@ -271,6 +271,18 @@ void events(Api& api, Call& call) {
   call.answer(json::object{{"items", events_json(*kept)}, {"next", nullptr}});
 }
 
+void logs(Api& api, Call& call) {
+  const ResourceKey key = key_of<Kind::kDeployment>(call);
+  if (!present(api, call, key)) return;
+  const auto most = static_cast<std::size_t>(
+      std::clamp<std::int64_t>(call.integer("tail", kPage), 0, kLargestPage));
+  LogBook& book = api.parts().logs;
+  if (call.flag("follow") && call.request().method != "HEAD") {
+    return book.follow(deployment_key(key), most, call.reply());
+  }
+  call.answer(json::object{{"items", book.lines(deployment_key(key), most)}, {"next", nullptr}});
+}
+
 // ---- the host as a whole
 
 // The array under a key of the body; empty when there is none; nothing when it was refused.
@@ -391,6 +403,9 @@ const Param kDryRun{"dryRun", Type::kBoolean, "say what would change, and change
 const Param kForce{"force", Type::kBoolean, "change also what a file manages"};
 const Param kIgnoreAbsent{"ignoreAbsent", Type::kBoolean,
                           "what shall be removed and is not there is no mistake"};
+const Param kTail{"tail", Type::kInteger, "lines at most, up to 1000; 100 when absent"};
+const Param kFollow{"follow", Type::kBoolean,
+                    "stream these lines, then those that come, as server-sent events"};
 const Param kVersion{"version", Type::kInteger, "the version that it must have now"};
 
 template <Kind kind>
@@ -481,6 +496,16 @@ std::vector<Route> make_routes() {
                  "EventList",
                  200,
                  events});
+  out.push_back({"GET",
+                 "/v0/models/{model}/logs",
+                 "listLogs",
+                 "Tells the last lines of its log: what the host says of it, and its plugin",
+                 Act::kRead,
+                 {kEnvironmentParam, kTail, kFollow},
+                 "",
+                 "LogList",
+                 200,
+                 logs});
   add_resource<Kind::kEnvironment>(out, "/v0/environments", "/v0/environments/{environment}",
                                    {"listEnvironments", "createEnvironment", "getEnvironment",
                                     "putEnvironment", "deleteEnvironment"},

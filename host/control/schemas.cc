@@ -43,6 +43,21 @@ constexpr std::string_view kParts = R"json({
       "windowBegin": {"type": "string"}, "windowEnd": {"type": "string"}
     }
   },
+  "LogLine": {
+    "type": "object",
+    "properties": {
+      "time": {"type": "string"}, "level": {"enum": ["debug", "info", "warn", "error"]},
+      "text": {"type": "string", "description": "the event and its fields"}
+    }
+  },
+  "LogEvent": {
+    "type": "object", "description": "one server-sent event",
+    "properties": {
+      "event": {"enum": ["line", "synced"]},
+      "data": {"type": "string", "contentMediaType": "application/json",
+               "description": "the line; {} with synced"}
+    }
+  },
   "WatchEvent": {
     "type": "object", "required": ["event", "data"],
     "properties": {
@@ -194,7 +209,9 @@ constexpr std::string_view kParts = R"json({
       "workspace": {"type": "string", "maxLength": 63, "pattern": "^$|^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
                     "description": "the only one; absent or \"\": all of them"},
       "name": {"type": "string", "maxLength": 100},
-      "expiresIn": {"type": "string", "pattern": "^[0-9.]+(ms|s|m|h|d)$", "examples": ["90d"]}
+      "expiresIn": {"type": "string", "pattern": "^[0-9.]+(ms|s|m|h|d)$", "examples": ["90d"]},
+      "rate": {"type": "string", "pattern": "^[1-9][0-9]{0,5}/s$", "examples": ["100/s"],
+               "description": "requests; absent: as [host.limits] bounds each key"}
     }
   },
   "Key": {
@@ -203,7 +220,8 @@ constexpr std::string_view kParts = R"json({
       "id": {"type": "string"}, "name": {"type": "string"},
       "role": {"$ref": "#/components/schemas/Role"}, "workspace": {"type": "string"},
       "createdAt": {"type": "string"}, "expiresAt": {"type": ["string", "null"]},
-      "lastUsedAt": {"type": ["string", "null"], "description": "to the minute"}
+      "lastUsedAt": {"type": ["string", "null"], "description": "to the minute"},
+      "rate": {"type": ["string", "null"]}
     }
   },
   "NewKey": {
@@ -306,6 +324,7 @@ json::object schemas() {
     out[kind + "Wish"] = wished(kind);
     out[kind + "List"] = list_of(reference(kind));
   }
+  out["LogList"] = list_of(reference("LogLine"));
   out["KeyList"] = list_of(reference("Key"));
   out["EventList"] = list_of(reference("Event"));
   for (const std::string_view name : {"Revision", "Plugin", "Audit"}) {

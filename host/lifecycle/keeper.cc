@@ -310,6 +310,9 @@ workers::ReplicaSpec replica_spec(const Revision& revision, const Terms& terms) 
   spec.model_path = d.model_path;
   spec.options = revision.options();
   spec.environment = d.environment;
+  for (const auto& [name, value] : d.environment) {
+    if (std::ranges::find(d.secrets, name) != d.secrets.end()) spec.secrets.push_back(value);
+  }
   spec.lease.flavor = flavor_of(d, terms).value_or("");
   return spec;
 }

@@ -109,6 +109,7 @@ struct ApiKey {
   Time created_at{};
   std::optional<Time> expires_at = {};
   std::optional<Time> last_used_at = {};
+  unsigned requests_per_second = 0;  // 0: no bound of its own
 
   bool operator==(const ApiKey&) const = default;
 };

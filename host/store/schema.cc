@@ -11,7 +11,7 @@ constexpr std::int64_t kApplication = 0x54454E4F;  // "TENO"
 
 // Step N brings a store of version N to version N + 1. Never edited once released: add one.
 // Times are microseconds since 1970. Kind 4 is that of deployments (tenon::Kind).
-constexpr std::array<std::string_view, 5> kSteps = {
+constexpr std::array<std::string_view, 6> kSteps = {
     R"sql(
 CREATE TABLE state(version INTEGER NOT NULL) STRICT;
 INSERT INTO state VALUES (0);
@@ -74,6 +74,9 @@ CREATE TABLE event(
 )sql",
     R"sql(
 ALTER TABLE revision ADD COLUMN served INTEGER NOT NULL DEFAULT 0;
+)sql",
+    R"sql(
+ALTER TABLE api_key ADD COLUMN requests_per_second INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 Result<std::int64_t> pragma(Database& db, std::string_view name) {

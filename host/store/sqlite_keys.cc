@@ -10,7 +10,8 @@ namespace tenon::store {
 namespace {
 
 constexpr std::string_view kSelect =
-    "SELECT id, name, workspace, role, sha256, created_at, expires_at, last_used_at FROM api_key ";
+    "SELECT id, name, workspace, role, sha256, created_at, expires_at, last_used_at, "
+    "requests_per_second FROM api_key ";
 
 ApiKey api_key_of(const Statement& row) {
   // A role that is not known here must not gain power: the least one.
@@ -20,7 +21,8 @@ ApiKey api_key_of(const Statement& row) {
              .role = parse_role(row.text(3)).value_or(Role::kInvoke),
              .created_at = from_micros(row.integer(5)),
              .expires_at = time_of(row, 6),
-             .last_used_at = time_of(row, 7)};
+             .last_used_at = time_of(row, 7),
+             .requests_per_second = static_cast<unsigned>(row.integer(8))};
   std::ranges::copy(row.bytes(4).first(key.secret.size()), key.secret.begin());
   return key;
 }
@@ -33,11 +35,12 @@ Result<void> SqliteStore::add_key(const ApiKey& key, const Author& author) {
   if (!transaction) return std::unexpected(transaction.error());
   Statement add = db_.prepare(
       "INSERT INTO api_key(id, name, workspace, role, sha256, created_at, expires_at, "
-      "last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+      "last_used_at, requests_per_second) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   add << key.id << key.name << key.workspace << to_string(key.role)
       << std::span<const std::byte>(key.secret) << to_micros(key.created_at);
   bind_time(add, key.expires_at);
   bind_time(add, key.last_used_at);
+  add << std::int64_t{key.requests_per_second};
   auto done = add.run();
   if (done) done = db_.prepare("UPDATE state SET keys_were_created = 1").run();
   if (done) done = append_audit({0, author.at, author.by, "created", described(key)});

@@ -4,6 +4,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <mutex>
@@ -22,6 +23,7 @@ using Buffer = fmt::memory_buffer;
 struct Output {
   std::mutex mutex;  // of the pointer; the sink has its own
   std::shared_ptr<spdlog::logger> logger;
+  std::shared_ptr<const std::function<void(const Line&)>> listener;
   std::atomic<LogFormat> format = LogFormat::kText;
 };
 
@@ -87,34 +89,43 @@ struct AppendValue {
   void operator()(auto number) const { fmt::format_to(fmt::appender(out), "{}", number); }
 };
 
-std::string_view name_of(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return "debug";
-    case LogLevel::kInfo:
-      return "info";
-    case LogLevel::kWarn:
-      return "warn";
-    case LogLevel::kError:
-      break;
-  }
-  return "error";
-}
-
-void append_text(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
-  append(out, utc_text(std::chrono::system_clock::now()));
-  fmt::format_to(fmt::appender(out), " {:5} ", name_of(level));
+void append_event(Buffer& out, std::string_view event, Fields fields, std::string_view left_out) {
   append_json_escaped(out, event);
   for (const Field& field : fields) {
+    if (field.name() == left_out) continue;
     fmt::format_to(fmt::appender(out), " {}=", field.name());
     std::visit(AppendValue{out, LogFormat::kText}, field.value());
   }
 }
 
+void append_text(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
+  append(out, utc_text(std::chrono::system_clock::now()));
+  fmt::format_to(fmt::appender(out), " {:5} ", to_string(level));
+  append_event(out, event, fields, "");
+}
+
+void tell_listener(LogLevel level, std::string_view event, Fields fields) {
+  constexpr std::string_view kDeployment = "deployment";
+  const auto about = std::ranges::find(fields, kDeployment, &Field::name);
+  const auto* name =
+      about == fields.end() ? nullptr : std::get_if<std::string_view>(&about->value());
+  if (!name || name->empty()) return;
+  std::shared_ptr<const std::function<void(const Line&)>> listener;
+  {
+    const std::lock_guard lock(output().mutex);
+    listener = output().listener;
+  }
+  if (!listener) return;
+  Buffer text;
+  append_event(text, event, fields, kDeployment);
+  (*listener)(
+      {std::chrono::system_clock::now(), level, *name, std::string_view(text.data(), text.size())});
+}
+
 void append_json(Buffer& out, LogLevel level, std::string_view event, Fields fields) {
   append(out, "{\"time\":\"");
   append(out, utc_text(std::chrono::system_clock::now()));
-  fmt::format_to(fmt::appender(out), "\",\"level\":\"{}\",\"event\":", name_of(level));
+  fmt::format_to(fmt::appender(out), "\",\"level\":\"{}\",\"event\":", to_string(level));
   append_quoted(out, event);
   for (const Field& field : fields) {
     out.push_back(',');
@@ -141,6 +152,28 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
 
 }  // namespace
 
+std::string_view to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      break;
+  }
+  return "error";
+}
+
+void listen(std::function<void(const Line&)> listener) {
+  auto kept = listener
+                  ? std::make_shared<const std::function<void(const Line&)>>(std::move(listener))
+                  : nullptr;
+  const std::lock_guard lock(output().mutex);
+  output().listener = std::move(kept);
+}
+
 void configure(LogFormat format, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink) {
   auto made = make_logger(std::move(sink));
   Output& out = output();
@@ -160,6 +193,7 @@ void write(LogLevel level, std::string_view event, Fields fields) {
     append_text(line, level, event, fields);
   }
   logger()->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+  tell_listener(level, event, fields);
 }
 
 }  // namespace tenon::log

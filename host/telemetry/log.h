@@ -1,8 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -47,6 +49,20 @@ using Fields = std::initializer_list<Field>;
 
 // Until the first call: text, info, standard error. A null sink means standard error.
 void configure(LogFormat, LogLevel, std::shared_ptr<spdlog::sinks::sink> = nullptr);
+
+// A line about one deployment, as those who ask for its log get it.
+struct Line {
+  std::chrono::system_clock::time_point at;
+  LogLevel level = LogLevel::kInfo;
+  std::string_view deployment;  // "default/minilm@production"
+  std::string_view text;        // event and other fields
+};
+
+// Who is told of each line with a field "deployment" besides: called on any thread, and must not
+// log itself. Nobody, when it is empty.
+void listen(std::function<void(const Line&)>);
+
+std::string_view to_string(LogLevel);  // "warn"
 
 // Implementation of enabled().
 extern std::atomic<LogLevel> least_level;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -86,6 +87,19 @@ inline std::string printable(std::string_view text, std::size_t limit = 4096) {
   std::string out(text.substr(0, limit));
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return out;
+}
+
+// What a plugin said, without the secrets that it was given.
+inline std::string without_secrets(std::string_view text, std::span<const std::string> secrets) {
+  std::string out(text);
+  for (const std::string& secret : secrets) {
+    constexpr std::string_view kShown = "***";
+    if (secret.empty()) continue;
+    for (auto at = out.find(secret); at != out.npos; at = out.find(secret, at + kShown.size())) {
+      out.replace(at, secret.size(), kShown);
+    }
   }
   return out;
 }

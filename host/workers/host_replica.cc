@@ -97,7 +97,8 @@ Result<void> HostReplica::load() {
   table_.attach(*state_, spec_.environment);
   const auto failed = [this](const char* stage, tenon_code code, const tenon_error& error) {
     Error out = to_error(code, error);
-    out.message = subject() + " failed to " + stage + ": " + out.message;
+    out.message =
+        subject() + " failed to " + stage + ": " + without_secrets(out.message, spec_.secrets);
     return std::unexpected(std::move(out));
   };
   const tenon_plugin_api* api = nullptr;
@@ -292,7 +293,7 @@ void HostReplica::log(int level, std::string_view text, RequestId) {
   log::write(to_level(level), "plugin",
              {{"plugin", spec_.plugin.id},
               {"deployment", spec_.deployment},
-              {"message", printable(text)}});
+              {"message", printable(without_secrets(text, spec_.secrets))}});
 }
 
 void HostReplica::progress(double done, std::string_view what) {

@@ -172,6 +172,7 @@ struct ReplicaSpec {
   std::string model_path;
   std::vector<std::pair<std::string, std::string>> options;
   std::vector<std::pair<std::string, std::string>> environment;
+  std::vector<std::string> secrets;  // values among them that no log and no message may tell
   Lease lease;
 };
 

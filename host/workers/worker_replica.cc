@@ -203,9 +203,13 @@ void WorkerReplica::on(message::Failed& failed) {
   if (state_ != State::kStarting) return;
   load_error_ = {failed.error.code,
                  subject() + " failed to " + printable(failed.stage, 32) + ": " +
-                     printable(failed.error.message),
+                     printable(own(failed.error.message)),
                  failed.error.retryable};
   if (child_) child_->kill();
+}
+
+std::string WorkerReplica::own(std::string_view text) const {
+  return without_secrets(text, spec_.secrets);
 }
 
 void WorkerReplica::on(message::Log& line) {
@@ -223,12 +227,12 @@ void WorkerReplica::on(message::Log& line) {
     log::write(level, "plugin",
                {{"plugin", spec_.plugin.id},
                 {"deployment", spec_.deployment},
-                {"message", printable(line.text)}});
+                {"message", printable(own(line.text))}});
   }
 }
 
 void WorkerReplica::on(message::Fault& fault) {
-  end(Gone::Kind::kDied, "fault: " + printable(fault.error.message));
+  end(Gone::Kind::kDied, "fault: " + printable(own(fault.error.message)));
 }
 
 void WorkerReplica::on(message::Metric& metric) {
@@ -242,7 +246,7 @@ void WorkerReplica::on(message::Metric& metric) {
 void WorkerReplica::on(message::Pong& pong) {
   pinged_.reset();
   ill_ = pong.code == 0 ? 0 : ill_ + 1;
-  if (ill_ == 3) end(Gone::Kind::kDied, "health: " + printable(pong.text));
+  if (ill_ == 3) end(Gone::Kind::kDied, "health: " + printable(own(pong.text)));
 }
 
 void WorkerReplica::on(message::Forked&) {

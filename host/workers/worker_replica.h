@@ -93,6 +93,8 @@ class WorkerReplica final : public Replica,
   void serve_cache();
   void alive();  // the process has what it was sent
   LoopPort& port_of(RequestId id);
+  // What the plugin said, without the secrets that it was given.
+  std::string own(std::string_view text) const;
   std::string subject() const;  // "plugin 'echo' of default/echo@production"
 
   EventLoops& loops_;

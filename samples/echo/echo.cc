@@ -2,6 +2,7 @@
 //   sleep_ms=N    waits first; with stream, the time that the whole stream takes
 //   stream=N      sends the body in N parts; stream=N&sse=1 as N server-sent events
 //   status=N      answers with this status
+//   log=1         logs the body
 //   input_tokens=N, output_tokens=N  says that it used so many
 //   burn_bytes=N  holds N touched bytes until the answer is given; hold=1: until the unload
 
@@ -122,8 +123,8 @@ struct Job {
 
 class EchoInstance {
  public:
-  explicit EchoInstance(const Settings& settings)
-      : settings_(settings), ballast_(settings.burn_bytes, 1) {}
+  EchoInstance(const Settings& settings, tenon::sdk::Host host)
+      : settings_(settings), host_(host), ballast_(settings.burn_bytes, 1) {}
 
   void handle(Request request, Reply reply) {
     if (request.path() == "/health") return reply.send(200, {}, "");
@@ -151,6 +152,7 @@ class EchoInstance {
       return job->reply.send(400, {{"content-type", "text/plain"}},
                              "a parameter of the query is no number or too large\n");
     }
+    if (job->request.parameter("log")) host_.info(job->request.body());
     if (*input != 0 || *output != 0) job->reply.usage(*input, *output);
     job->text = settings_.prefix + std::string(job->request.body());
     job->parts = *parts;
@@ -206,6 +208,7 @@ class EchoInstance {
   }
 
   const Settings settings_;
+  const tenon::sdk::Host host_;
   std::vector<char> ballast_;
   Timer timer_;
 };
@@ -241,7 +244,7 @@ class Echo {
       load.host.progress(passed / settings.load_time, "wait");
       std::this_thread::sleep_for(Milliseconds(5));
     }
-    return std::make_unique<EchoInstance>(settings);
+    return std::make_unique<EchoInstance>(settings, load.host);
   }
 };
 

@@ -193,6 +193,25 @@ def test_a_restart_keeps_keys_through_a_kill(host):
     assert served.post("echo", data="a", headers=bearer(admin)).ok
 
 
+def test_a_key_may_have_a_rate_of_its_own(host):
+    served = host(deployment("echo"))
+    admin = create(served, "--role", "admin")
+    slow = create(served, "--role", "invoke", "--workspace", "default", "--rate", "3/s", key=admin)
+    assert "3/s" in tenon("keys", "list", "--api", served.url, key=admin)
+    assert "rate: expected" in tenon(
+        "keys", "create", "--role", "invoke", "--rate", "fast", "--api", served.url, key=admin, good=False
+    )
+    codes = [served.post("echo", data="x", headers=bearer(slow)).status_code for _ in range(20)]
+    assert codes[:3] == [200] * 3 and 429 in codes
+    refused = next(
+        answer
+        for answer in (served.post("echo", data="x", headers=bearer(slow)) for _ in range(20))
+        if answer.status_code == 429
+    )
+    assert refused.headers["retry-after"] == "1"
+    assert all(served.post("echo", data="x", headers=bearer(admin)).ok for _ in range(20))
+
+
 class TlsHost(Host):
     """The certificate is its own issuer's, for the address only."""
 

@@ -4,8 +4,9 @@ import json
 import subprocess
 
 import pytest
+import requests
 
-from conftest import BUILD, SOURCE, deployment
+from conftest import BUILD, SOURCE, deployment, wait_for
 
 FLEET = f"""
 [[policy]]
@@ -28,7 +29,7 @@ labels = {{ team = "${{TEAM}}" }}
 
 @pytest.fixture
 def tenon(host):
-    live = host(deployment("filed"))
+    live = host(deployment("filed"), grants='[[plugin]]\nname = "echo"\nhostIsolation = true')
 
     def run(*words, status=0, **more):
         done = subprocess.run(
@@ -167,8 +168,40 @@ def test_a_deployment_lives_by_its_verbs(tenon):
     )
 
 
+def test_logs_and_metrics_of_a_deployment(tenon):
+    """Also from a plugin inside the host; a secret that one logs is not told."""
+    spec = {"runtime": "echo", "origin": f"file:{SOURCE}/samples/echo"}
+    spec["env"] = {"TOKEN": {"value": "hunter2", "secret": True}}
+    for model, isolation in (("out", "worker"), ("in", "host")):
+        path = f"{tenon.host.url}/v0/models/{model}"
+        assert requests.put(path, json={**spec, "isolation": isolation}, timeout=10).status_code == 201
+        assert tenon("logs", model) == ""
+        assert tenon("run", model, "/?log=1", "-d", "the token is hunter2") == "the token is hunter2"
+        wait_for(lambda: "the token is ***" in tenon("logs", model), 10, "the plugin's line")
+        assert "replica ready" in tenon("logs", f"{model}@production", "--tail", "10")
+    assert "hunter2" not in tenon.host.log_path.read_text()
+
+    following = subprocess.Popen(
+        [BUILD / "bin/tenon", "logs", "-f", "out", "--api", tenon.host.url],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert any("the token is ***" in line for line in following.stdout)
+    tenon("run", "out", "/?log=1", "-d", "second")
+    assert any("second" in line for line in following.stdout)
+    following.kill()
+    following.wait()
+    assert "there is no deployment" in tenon("logs", "nowhere", status=4)
+
+    told = json.loads(tenon("metrics", "out", "-o", "json"))["items"]
+    assert [(one["model"], one["requests"], one["coldStarts"]) for one in told] == [("out", 2, 1)]
+    assert "REPLICAS" in tenon("metrics")
+    assert "tenon_requests_total{" in tenon("metrics", "in", "-o", "prometheus")
+
+
 def test_completion_knows_verbs_kinds_and_options(tenon):
     script = tenon("completion", "bash")
+    assert tenon("completion", "zsh").endswith(script)
 
     def completed(*words):
         line = " ".join(f"'{word}'" for word in words)

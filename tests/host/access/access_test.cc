@@ -148,6 +148,27 @@ TEST_F(AccessTest, AKeySendsNoMoreThanItsRate) {
   EXPECT_NE(refusal(key(secret("k1")), {kStart, second + second / 10}), "");
 }
 
+TEST_F(AccessTest, AKeysOwnRateStandsInsteadOfThatOfAll) {
+  Grant slow = grant("k1"), fast = grant("k2");
+  slow.requests_per_second = 2;
+  fast.requests_per_second = 20;
+  access_.set({slow, fast, grant("k3")}, true);
+  access_.set_rate(10);
+  const std::uint64_t second = 1'000'000'000;
+  const auto allowed = [&](const std::string& id) {
+    int count = 0;
+    while (count < 100 && refusal(key(secret(id)), {kStart, second}).empty()) ++count;
+    return count;
+  };
+  EXPECT_EQ(allowed("k1"), 2);
+  EXPECT_EQ(allowed("k2"), 20);
+  EXPECT_EQ(allowed("k3"), 10);
+  EXPECT_EQ(access_.identify(key(secret("k1")), {kStart, second}).error().retry_after, 1u);
+  access_.set_rate(0);
+  EXPECT_EQ(allowed("k3"), 100);
+  EXPECT_EQ(allowed("k1"), 0);
+}
+
 TEST_F(AccessTest, ATokenStandsForItsKeyForTwoHours) {
   access_.set({grant("k1", Role::kMember, "a")}, true);
   const auto token = access_.issue_token("k1", secret("k1"), {kStart, 1});

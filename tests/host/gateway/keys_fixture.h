@@ -31,7 +31,7 @@ class ServedKeys : public GatewayTest {
     catalog_ = *control::Catalog::open(store_, "default", {}, std::chrono::system_clock::now);
     rest_.emplace(control::Api::Parts{loops_, *catalog_, store_, dispatcher_,
                                       [] { return std::make_shared<control::Known>(); }, machine_,
-                                      "default", *keys_, access_, usage_, events_,
+                                      "default", *keys_, access_, usage_, events_, *logs_,
                                       [](std::string_view) { return std::string(); }});
     api_ = [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
       rest_->handle(request, std::move(reply));
@@ -58,6 +58,8 @@ class ServedKeys : public GatewayTest {
   store::testing::MemoryStore store_;
   control::UsageBooks usage_{loops_.control(), [](auto what) { what(); }};
   control::EventBooks events_{loops_.control(), [](auto what) { what(); }, store_};
+  const std::shared_ptr<control::LogBook> logs_ =
+      std::make_shared<control::LogBook>(loops_, control::LogBook::Limits());
   std::optional<access::Keys> keys_;
   std::unique_ptr<control::Catalog> catalog_;
   std::optional<control::Api> rest_;

@@ -21,6 +21,7 @@ TEST_P(StoreConformance, KeepsKeysOverAReopeningOldestFirst) {
   second.workspace = "";
   second.expires_at = at(60);
   second.last_used_at = at(7);
+  second.requests_per_second = 100;
   ASSERT_TRUE(store_->add_key(key("b", 1), kAnn));
   ASSERT_TRUE(store_->add_key(second, kAnn));
   reopen();

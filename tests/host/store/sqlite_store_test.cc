@@ -121,7 +121,8 @@ TEST_F(SqliteStoreTest, ARoleThatIsNotKnownGainsNoPower) {
 
 // What each step of the schema added is taken away again, the last first.
 constexpr const char* kBeforeEvents =
-    "DROP TABLE event; ALTER TABLE revision DROP COLUMN served; PRAGMA user_version = 3";
+    "ALTER TABLE api_key DROP COLUMN requests_per_second; DROP TABLE event;"
+    "ALTER TABLE revision DROP COLUMN served; PRAGMA user_version = 3";
 constexpr const char* kBeforeKeys =
     "DROP TABLE token_count; DROP TABLE use; DROP TABLE api_key;"
     "ALTER TABLE state DROP COLUMN keys_were_created;"

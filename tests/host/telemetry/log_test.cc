@@ -122,5 +122,20 @@ TEST_F(Log, ThreadsDoNotMixLines) {
   EXPECT_EQ(count, 800);
 }
 
+TEST_F(Log, LinesOfADeploymentAreToldBesideOthersAreNot) {
+  start(LogFormat::kJson, LogLevel::kInfo);
+  std::vector<std::string> told;
+  listen([&](const Line& line) {
+    told.push_back(std::string(line.deployment) + " " + std::string(to_string(line.level)) + " " +
+                   std::string(line.text));
+  });
+  info("replica ready", {{"deployment", "w/a@e"}, {"pid", 7}});
+  warn("other", {{"pid", 7}});
+  debug("not kept", {{"deployment", "w/a@e"}});
+  listen(nullptr);
+  info("replica ends", {{"deployment", "w/a@e"}});
+  EXPECT_THAT(told, testing::ElementsAre("w/a@e info replica ready pid=7"));
+}
+
 }  // namespace
 }  // namespace tenon::log

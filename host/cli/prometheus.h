@@ -1,0 +1,28 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tenon::cli {
+
+// A line of Prometheus text: "tenon_requests_total{model="minilm",status="200"} 7".
+struct Sample {
+  std::string name;
+  std::map<std::string, std::string, std::less<>> labels;
+  double value = 0;
+
+  std::string_view label(std::string_view key) const;  // "" when it has none
+};
+
+// What is no sample is skipped.
+std::vector<Sample> read_samples(std::string_view text);
+
+// Counts of what took at most so long (seconds), cumulative, in order; the last bound is infinite.
+using Buckets = std::map<double, double>;
+
+// The time that this share took at most, as far as the buckets tell; nothing is 0.
+double quantile(const Buckets&, double share);
+
+}  // namespace tenon::cli
