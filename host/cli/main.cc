@@ -13,6 +13,7 @@
 #include "host/cli/get_devices.h"
 #include "host/cli/keys_commands.h"
 #include "host/cli/plugin_commands.h"
+#include "host/cli/plugin_new.h"
 #include "host/cli/plugin_validate.h"
 #include "host/cli/serve.h"
 
@@ -123,6 +124,18 @@ examples:
     --request 'POST /embed {"inputs": "What is deep learning?"}'
 )",
      tenon::cli::plugin_validate},
+    {"plugin new", "Writes a first plugin to begin with", "NAME [FOLDER] [--sdk FOLDER]",
+     R"(Makes a folder with a plugin of a page, its manifest and a CMake project with a test; it compiles as
+it is, with any C++20 compiler.
+
+  FOLDER          default: NAME; it must not be there yet
+  --sdk FOLDER    Tenon's sdk; default: that of the tree that this program was built in
+
+examples:
+  tenon plugin new my-model
+  cmake -S my-model -B my-model/build && cmake --build my-model/build && ctest --test-dir my-model/build
+)",
+     tenon::cli::plugin_new},
     {"convert", "Prints a manifest in another form", "FILE [-o toml|json|yaml]",
      R"(Reads Tenon's own manifests in TOML, YAML or JSON, and those of the published form that its
 vocabulary follows (apiVersion: beamlit.com/…, both generations, and objects of that API). What has
