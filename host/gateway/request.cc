@@ -43,6 +43,7 @@ void Connection::begin_request(bool whole) {
   is_head_ = parser_.method(in) == "HEAD";
   keep_alive_ = parser_.keep_alive() && !loop_.shared().draining;
   body_complete_ = !parser_.chunked() && parser_.content_length().value_or(0) == 0;
+  if (body_complete_) read_deadline_ = 0;  // nothing more is waited for from the client
   read_fields();
   route_.read(parser_.target(in));
   routed_in_ = in;

@@ -258,6 +258,19 @@ TEST_F(TimeoutTest, APluginThatNeverAnswersIsAnswered504) {
   EXPECT_TRUE(eventually([&] { return dispatcher_.abandoned() == 1; }));
 }
 
+TEST_F(TimeoutTest, ARequestWithoutABodyWaitsForItsAnswerAsLongAsOneWithABody) {
+  Script silent;
+  silent.answer = false;
+  silent.limits.max_wait = milliseconds(300);
+  silent.limits.answer_timeout = milliseconds(600);  // longer than a client may be silent
+  dispatcher_.add("silent", silent);
+  serve();
+  RawClient client = connect();
+  const auto answer = client.ask(get("/default/models/silent"));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 504);
+}
+
 TEST_F(TimeoutTest, HalfABodyIsAnswered408AndNeverReachesAReplica) {
   serve();
   RawClient client = connect();
