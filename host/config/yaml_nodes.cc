@@ -91,7 +91,12 @@ class Builder final : public YAML::EventHandler {
  public:
   std::vector<Node> documents;
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    count(position_of(mark), 1);
+    // The parser takes what can begin no value for a document without end, again and again.
+    if (begin_ && *begin_ == position_of(mark))
+      refuse(mark, "no YAML: nothing can begin like this");
+    begin_ = position_of(mark);
     root_ = {};
     open_.clear();
     anchors_.clear();
@@ -99,6 +104,7 @@ class Builder final : public YAML::EventHandler {
   void OnDocumentEnd() override { documents.push_back(std::move(root_)); }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    count(position_of(mark), 1);
     Node node;
     node.at = position_of(mark);
     take(std::move(node), anchor, "");
@@ -224,6 +230,7 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
+  std::optional<Position> begin_;  // of the document
   Node root_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Node> anchors_;

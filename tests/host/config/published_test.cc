@@ -287,6 +287,8 @@ TEST(Yaml, WhatNoManifestNeedsIsRefused) {
   EXPECT_THAT(refused("? [a]\n: b\n"), HasSubstr("a key that is no text"));
   EXPECT_THAT(refused("a: [1, 2\n"), HasSubstr("no YAML"));
   EXPECT_THAT(refused("a: &x [*x]\n"), HasSubstr("alias"));
+  EXPECT_THAT(refused(", x]\n"), HasSubstr("f:1:1: no YAML"));
+  EXPECT_THAT(refused("a: 1\n---\n] b\n"), HasSubstr("no YAML"));
   EXPECT_THAT(refused(std::string(100, '[') + std::string(100, ']')), HasSubstr("deeper than"));
   EXPECT_THAT(refused(std::string(100'000, '[')), HasSubstr("f:1:"));
 }
