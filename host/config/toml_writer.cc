@@ -41,11 +41,14 @@ std::string in_line(const json::value& value) {
   }
   std::string out;
   if (const json::array* array = value.if_array()) {
-    for (const json::value& child : *array) out += (out.empty() ? "" : ", ") + in_line(child);
+    for (const json::value& child : *array) {
+      if (!child.is_null()) out += (out.empty() ? "" : ", ") + in_line(child);
+    }
     return "[" + out + "]";
   }
   if (const json::object* object = value.if_object()) {
     for (const auto& [key, child] : *object) {
+      if (child.is_null()) continue;
       out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", key_text(key), in_line(child));
     }
     return "{ " + out + " }";

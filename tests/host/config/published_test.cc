@@ -255,6 +255,8 @@ spec: {name: "staging", policies: ["p"]}
                        "spec": {"name": "staging", "policies": ["p"]}}], "next": null})")
                 .toml,
             out.toml);
+  EXPECT_EQ(convert("policy: [~, {name: [a, ~], x: [{y: ~}, 1]}]\n").toml,
+            "policy = [{ name = [\"a\"], x = [{  }, 1] }]\n");  // TOML has no null
   EXPECT_THAT(convert("kind: polizei\nspec: {}\n").errors, HasSubstr("f:1:7: 'kind' must be"));
   EXPECT_THAT(convert("kind: policy\nspce: {}\n").errors, HasSubstr("'spec' is missing"));
   EXPECT_THAT(convert("just words\n").errors, HasSubstr("found a string"));
