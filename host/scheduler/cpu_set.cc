@@ -50,6 +50,41 @@ std::vector<Node> nodes_of(std::span<const CpuUse> cpus) {
 
 }  // namespace
 
+namespace {
+
+bool shares_nothing(std::span<const CpuUse> cpus, const CpuList& chosen) {
+  const auto has = [&](const CpuUse& cpu) {
+    return std::ranges::find(chosen, cpu.id) != chosen.end();
+  };
+  std::size_t free_after = 0;
+  std::optional<unsigned> node;
+  for (const CpuUse& cpu : cpus) {
+    if (!has(cpu)) {
+      free_after += cpu.leases == 0 ? 1 : 0;
+    } else if (cpu.leases != 0 || node.value_or(cpu.node) != cpu.node) {
+      return false;
+    } else {
+      node = cpu.node;
+    }
+  }
+  return free_after >= kSharedCpus;
+}
+
+}  // namespace
+
+CpuList lease_cpus(std::span<const CpuUse> cpus, unsigned threads, std::optional<unsigned> near) {
+  CpuList own = choose_cpus(cpus, threads, near);
+  if (own.size() == threads && shares_nothing(cpus, own)) return own;
+  std::map<unsigned, CpuList> nodes;
+  for (const CpuUse& cpu : cpus) nodes[cpu.node].push_back(cpu.id);
+  if (nodes.size() < 2 || own.empty()) return {};
+  const auto first = std::ranges::find(cpus, own.front(), &CpuUse::id);
+  CpuList& node = near && nodes.contains(*near) ? nodes.at(*near) : nodes.at(first->node);
+  if (node.size() < threads) return {};
+  std::ranges::sort(node);
+  return node;
+}
+
 CpuList choose_cpus(std::span<const CpuUse> cpus, unsigned wanted, std::optional<unsigned> near) {
   std::vector<Node> nodes = nodes_of(cpus);
   const auto order = [&](const Node& node) {

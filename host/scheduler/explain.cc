@@ -15,8 +15,9 @@ std::string size(std::uint64_t bytes) {
 std::string devices_of(const Decision& d, const Inventory& inventory) {
   std::string names;
   for (const Use& use : d.site) {
-    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ",
-                         inventory.shelf(use.device).device.name, size(use.bytes));
+    names +=
+        fmt::format("{}{}{}", names.empty() ? "" : ", ", inventory.shelf(use.device).device.name,
+                    use.bytes == 0 ? "" : fmt::format(" ({})", size(use.bytes)));
   }
   return names;
 }
@@ -47,11 +48,17 @@ std::string explain(const Rejection& r) {
       return "its location policies do not allow this host";
     case Why::kNoSuchDevice:
       return fmt::format("{}: there is no such device here", flavor);
+    case Why::kOutOfUse:
+      return fmt::format("{}: {} lost or failing", flavor,
+                         r.found == 1 ? "a device is" : fmt::format("{} devices are", r.found));
     case Why::kTooFewDevices:
       return fmt::format("{}: a node has {} of them at most, {} are needed", flavor, r.found,
                          r.wanted);
     case Why::kTooSmall:
       return fmt::format("{}: the largest device has {}, {} are needed", flavor, size(r.found),
+                         size(r.wanted));
+    case Why::kNotFree:
+      return fmt::format("{}: at most {} are free, {} are needed", flavor, size(r.found),
                          size(r.wanted));
     case Why::kNothingIdle:
       return fmt::format(
@@ -68,6 +75,12 @@ std::string explain(const Rejection& r) {
   return flavor;
 }
 
+std::string explain(std::span<const Rejection> all) {
+  std::string text;
+  for (const Rejection& r : all) text += (text.empty() ? "" : "; ") + explain(r);
+  return text;
+}
+
 std::string explain(const Decision& d, const Inventory& inventory) {
   std::string text(outcome(d.verdict));
   if (!d.site.empty()) {
@@ -78,8 +91,7 @@ std::string explain(const Decision& d, const Inventory& inventory) {
                         d.end.size() == 1 ? "replica" : "replicas",
                         d.end.size() == 1 ? "makes" : "make");
   }
-  for (const Rejection& r : d.rejected) text += "; " + explain(r);
-  return text;
+  return d.rejected.empty() ? text : text + "; " + explain(d.rejected);
 }
 
 }  // namespace tenon::scheduler

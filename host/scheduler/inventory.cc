@@ -16,12 +16,15 @@ double seconds(TimePoint::duration d) {
   return std::chrono::duration<double>(d).count();
 }
 
-void put(Inventory::Ordered<std::uint64_t>& set, std::optional<std::uint64_t> key, DeviceIndex d) {
-  if (key) set.insert({*key, d});
-}
-
-void take(Inventory::Ordered<std::uint64_t>& set, std::optional<std::uint64_t> key, DeviceIndex d) {
-  if (key) set.erase({*key, d});
+template <class Key>
+void move(Inventory::Ordered<Key>& set, std::optional<Key> from, std::optional<Key> to,
+          DeviceIndex d) {
+  if (from == to) return;
+  if (!from) return void(set.insert({*to, d}));
+  auto place = set.extract({*from, d});
+  if (!to) return;
+  place.value().first = *to;
+  set.insert(std::move(place));
 }
 
 }  // namespace
@@ -48,12 +51,19 @@ Inventory::Inventory(std::vector<Device> devices, InventoryOptions options) : op
     const Device& device = devices[d];
     if (device.flavor.type == FlavorType::kCpu) memory_.emplace(device.node, d);
     Pool& pool = pools_[device.flavor];
+    if (!device.usable) {
+      ++pool.unusable;
+      shelves_.push_back({.device = std::move(devices[d]), .held_by = kNobody});
+      continue;
+    }
     std::vector<DeviceIndex>& node = pool.nodes[device.node];
     node.push_back(d);
     pool.most_in_a_node = std::max(pool.most_in_a_node, static_cast<unsigned>(node.size()));
     shelves_.push_back({.device = std::move(devices[d])});
-    pool.largest = std::max(pool.largest, shelves_.back().capacity());
-    put_in(d);
+    const std::uint64_t capacity = shelves_.back().capacity();
+    pool.smallest = pool.largest == 0 ? capacity : std::min(pool.smallest, capacity);
+    pool.largest = std::max(pool.largest, capacity);
+    refresh(d);
   }
 }
 
@@ -62,17 +72,13 @@ bool Inventory::Shelf::fits(const Room& taken, std::uint64_t bytes) const {
          taken.bytes <= capacity() - bytes;
 }
 
-void Inventory::take_out(DeviceIndex d) {
-  Shelf& s = shelves_[d];
-  if (s.held_by != 0) return;
-  Pool& pool = pools_.at(s.device.flavor);
-  take(pool.free_now, s.free_now, d);
-  take(pool.free_later, s.free_later, d);
-  take(pool.reachable, s.reachable, d);
-  pool.cheapest.erase({s.cheapest, d});
+// Only what is new moves, once for all that a step changed.
+void Inventory::refresh_touched() {
+  for (const DeviceIndex d : touched_) refresh(d);
+  touched_.clear();
 }
 
-void Inventory::put_in(DeviceIndex d) {
+void Inventory::refresh(DeviceIndex d) {
   Shelf& s = shelves_[d];
   const auto left = [&](std::uint64_t taken) {
     return taken < s.capacity() ? s.capacity() - taken : 0;
@@ -83,27 +89,30 @@ void Inventory::put_in(DeviceIndex d) {
   const Room emptied{s.later.bytes - s.idle,
                      s.later.replicas - static_cast<unsigned>(s.evictable.size())};
   s.reachable = s.fits(emptied, 0) ? std::optional(left(emptied.bytes)) : std::nullopt;
-  s.cheapest = s.evictable.empty() ? 0 : s.evictable.begin()->first;
-  if (s.held_by != 0) return;
+  Shelf::Places places;
+  if (s.held_by == 0) {
+    places = {s.free_now, s.free_later, s.reachable, {}};
+    if (!s.evictable.empty()) places.cheapest = s.evictable.begin()->first;
+  }
   Pool& pool = pools_.at(s.device.flavor);
-  put(pool.free_now, s.free_now, d);
-  put(pool.free_later, s.free_later, d);
-  put(pool.reachable, s.reachable, d);
-  if (!s.evictable.empty()) pool.cheapest.insert({s.cheapest, d});
+  move(pool.free_now, s.places.free_now, places.free_now, d);
+  move(pool.free_later, s.places.free_later, places.free_later, d);
+  move(pool.reachable, s.places.reachable, places.reachable, d);
+  move(pool.cheapest, s.places.cheapest, places.cheapest, d);
+  s.places = places;
 }
 
 // Counts a replica's room in or out.
 void Inventory::count(const Record& r, bool in) {
-  const auto move = [in](Room& room, std::uint64_t bytes) {
+  const auto book = [in](Room& room, std::uint64_t bytes) {
     room.bytes += in ? bytes : 0 - bytes;
     room.replicas += in ? 1U : 0U - 1U;
   };
   for (const Use& use : r.replica.uses) {
-    take_out(use.device);
     Shelf& s = shelves_[use.device];
-    if (r.replica.state != State::kReserved) move(s.now, use.bytes);
-    if (r.replica.state != State::kEnding) move(s.later, use.bytes);
-    put_in(use.device);
+    if (r.replica.state != State::kReserved) book(s.now, use.bytes);
+    if (r.replica.state != State::kEnding) book(s.later, use.bytes);
+    touched_.push_back(use.device);
   }
   Family& family = families_[r.replica.deployment];
   if (r.replica.state == State::kBusy || r.replica.state == State::kIdle) {
@@ -118,7 +127,6 @@ void Inventory::show(Record& r, bool evictable) {
   if (r.evictable == evictable) return;
   r.evictable = evictable;
   for (const Use& use : r.replica.uses) {
-    take_out(use.device);
     Shelf& s = shelves_[use.device];
     if (evictable) {
       s.evictable.insert({r.worth, r.replica.id});
@@ -127,7 +135,7 @@ void Inventory::show(Record& r, bool evictable) {
       s.evictable.erase({r.worth, r.replica.id});
       s.idle -= use.bytes;
     }
-    put_in(use.device);
+    touched_.push_back(use.device);
   }
 }
 
@@ -144,6 +152,7 @@ void Inventory::settle_family(std::uint64_t deployment) {
 void Inventory::set_minimum(std::uint64_t deployment, unsigned replicas) {
   families_[deployment].minimum = replicas;
   settle_family(deployment);
+  refresh_touched();
 }
 
 void Inventory::add(HeldReplica replica) {
@@ -156,6 +165,7 @@ void Inventory::add(HeldReplica replica) {
   if (r.young) young_.insert({of_age, id});
   count(r, true);
   settle_family(deployment);
+  refresh_touched();
 }
 
 void Inventory::remove(std::uint64_t id) {
@@ -168,6 +178,7 @@ void Inventory::remove(std::uint64_t id) {
   if (r.young) young_.erase({r.replica.placed + options_.min_churn_age, id});
   replicas_.erase(found);
   settle_family(deployment);
+  refresh_touched();
 }
 
 void Inventory::change(std::uint64_t id, State state, TimePoint since, double rate) {
@@ -182,6 +193,7 @@ void Inventory::change(std::uint64_t id, State state, TimePoint since, double ra
   }
   count(r, true);
   settle_family(r.replica.deployment);
+  refresh_touched();
 }
 
 void Inventory::set_busy(std::uint64_t replica) {
@@ -206,6 +218,7 @@ void Inventory::measured(std::uint64_t replica, std::vector<Use> uses,
   r.worth = worth_per_byte(r.replica);
   count(r, true);
   settle_family(r.replica.deployment);
+  refresh_touched();
 }
 
 void Inventory::advance(TimePoint now) {
@@ -216,6 +229,7 @@ void Inventory::advance(TimePoint now) {
     young_.erase(young_.begin());
     settle_family(r.replica.deployment);
   }
+  refresh_touched();
 }
 
 std::optional<TimePoint> Inventory::next_of_age() const {
@@ -225,9 +239,9 @@ std::optional<TimePoint> Inventory::next_of_age() const {
 void Inventory::hold(std::uint64_t claim, const std::vector<Use>& site) {
   for (const Use& use : site) {
     Shelf& s = shelves_[use.device];
-    take_out(use.device);
     if (s.held_by == 0) ++pools_.at(s.device.flavor).held;
     s.held_by = claim;
+    refresh(use.device);
   }
   holds_.insert_or_assign(claim, site);
 }
@@ -239,7 +253,7 @@ void Inventory::release(std::uint64_t claim) {
     Shelf& s = shelves_[use.device];
     s.held_by = 0;
     --pools_.at(s.device.flavor).held;
-    put_in(use.device);
+    refresh(use.device);
   }
   holds_.erase(found);
 }

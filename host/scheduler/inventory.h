@@ -36,6 +36,7 @@ struct Device {
   unsigned node = 0;        // the devices of one replica lie in one node
   unsigned numa = 0;
   std::vector<Link> links = {};
+  bool usable = true;  // false: it is lost or failing, nothing is placed on it
 };
 
 struct Use {
@@ -112,16 +113,22 @@ class Inventory {
     std::uint64_t bytes = 0;
     unsigned replicas = 0;
   };
+  static constexpr std::uint64_t kNobody = ~std::uint64_t{0};
   struct Shelf {  // a device and what is on it
     Device device;
     Room now = {};           // taken at this moment
     Room later = {};         // taken once all that ends has ended, reservations included
     std::uint64_t idle = 0;  // bytes of those that may make room
     std::set<std::pair<double, std::uint64_t>> evictable = {};  // by worth: replica
-    std::uint64_t held_by = 0;                                  // claim; 0: none
+    std::uint64_t held_by = 0;  // claim; 0: none, kNobody: it is not usable
     // Bytes free, none when there is no place for one more replica.
     std::optional<std::uint64_t> free_now = {}, free_later = {}, reachable = {};
-    double cheapest = 0;  // worth of the first evictable
+    // By what it stands among the ordered of its pool.
+    struct Places {
+      std::optional<std::uint64_t> free_now = {}, free_later = {}, reachable = {};
+      std::optional<double> cheapest = {};  // worth of the first evictable
+    };
+    Places places = {};
 
     bool fits(const Room& taken, std::uint64_t bytes) const;
     std::uint64_t capacity() const {
@@ -132,8 +139,9 @@ class Inventory {
   using Ordered = std::set<std::pair<Key, DeviceIndex>>;
   struct Pool {  // the devices of a flavor, those that are held for someone not among the ordered
     std::map<unsigned, std::vector<DeviceIndex>> nodes;
-    std::uint64_t largest = 0;
+    std::uint64_t largest = 0, smallest = 0;
     unsigned held = 0;
+    unsigned unusable = 0;
     unsigned most_in_a_node = 0;
     Ordered<std::uint64_t> free_now, free_later, reachable;
     Ordered<double> cheapest;
@@ -165,8 +173,8 @@ class Inventory {
   void settle_family(std::uint64_t deployment);
   void show(Record&, bool evictable);
   void change(std::uint64_t replica, HeldReplica::State, TimePoint since, double rate);
-  void take_out(DeviceIndex);
-  void put_in(DeviceIndex);
+  void refresh(DeviceIndex);
+  void refresh_touched();
 
   InventoryOptions options_;
   TimePoint now_{};
@@ -177,6 +185,7 @@ class Inventory {
   std::unordered_map<std::uint64_t, Family> families_;
   std::set<std::pair<TimePoint, std::uint64_t>> young_;  // of age when: replica
   std::unordered_map<std::uint64_t, std::vector<Use>> holds_;
+  std::vector<DeviceIndex> touched_;  // by the step that is being taken
 };
 
 }  // namespace tenon::scheduler

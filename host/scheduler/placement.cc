@@ -29,7 +29,7 @@ class Search {
   Decision run() {
     if (!claim_.allowed_here) return reject_here();
     if (const std::vector<Use>* held = in_.held_for(claim_.id)) return keep_to(*held);
-    std::vector<std::pair<const Flavor*, const Pool*>> able;
+    Able able;
     for (const auto& [flavor, pool] : in_.pools()) {
       if (claim_.flavors.empty() && flavor.type == FlavorType::kCpu) consider(flavor, able);
     }
@@ -38,19 +38,19 @@ class Search {
       decision_.verdict = Verdict::kNever;
       return std::move(decision_);
     }
-    for (const auto& [flavor, pool] : able) {
-      if (place(*flavor, *pool, &Pool::free_now, Verdict::kStart)) return std::move(decision_);
+    if (place_first(able, &Pool::free_now, Verdict::kStart) ||
+        place_first(able, &Pool::free_later, Verdict::kRoomComing)) {
+      return std::move(decision_);
     }
-    for (const auto& [flavor, pool] : able) {
-      if (place(*flavor, *pool, &Pool::free_later, Verdict::kRoomComing)) {
-        return std::move(decision_);
-      }
-    }
-    for (const auto& [flavor, pool] : able) {
-      if (evict(*flavor, *pool)) return std::move(decision_);
+    for (auto at = able.begin(); at != able.end(); ++at) {
+      if (!evict(*at->first, *at->second)) continue;
+      for (auto better = able.begin(); better != at; ++better) give_reason(*better);
+      return std::move(decision_);
     }
     decision_.verdict = Verdict::kWait;
-    for (const auto& [flavor, pool] : able) give_reason(*flavor, *pool);
+    for (const auto& each : able) {
+      if (give_reason(each).why == Why::kHeld) decision_.verdict = Verdict::kBehind;
+    }
     return std::move(decision_);
   }
 
@@ -95,12 +95,17 @@ class Search {
   }
 
  private:
+  // Flavors that an empty machine has room for, the best first.
+  using Able = std::vector<std::pair<const Flavor*, const Pool*>>;
+  using Order = Inventory::Ordered<std::uint64_t> Pool::*;
+
   static bool is_cpu(const Flavor& flavor) { return flavor.type == FlavorType::kCpu; }
   unsigned wanted_devices(const Flavor& flavor) const {
     return is_cpu(flavor) ? 1 : std::max(1U, claim_.devices);
   }
   std::uint64_t bytes_on(const Flavor& flavor) const {
-    return is_cpu(flavor) ? claim_.host_bytes : claim_.device_bytes;
+    if (is_cpu(flavor)) return claim_.host_bytes;
+    return claim_.device_bytes != 0 ? claim_.device_bytes : in_.pools().at(flavor).smallest;
   }
 
   Decision reject_here() {
@@ -112,6 +117,9 @@ class Search {
   // Why the empty machine would not do.
   std::optional<Rejection> too_little(const Flavor& flavor, const Pool& pool) const {
     const unsigned devices = wanted_devices(flavor);
+    if (pool.most_in_a_node < devices && pool.unusable != 0) {
+      return Rejection{Why::kOutOfUse, flavor, pool.unusable, devices};
+    }
     if (pool.most_in_a_node < devices) {
       return Rejection{Why::kTooFewDevices, flavor, pool.most_in_a_node, devices};
     }
@@ -128,7 +136,7 @@ class Search {
     return Rejection{Why::kHostMemory, flavor, 0, claim_.host_bytes};
   }
 
-  void consider(const Flavor& flavor, std::vector<std::pair<const Flavor*, const Pool*>>& able) {
+  void consider(const Flavor& flavor, Able& able) {
     const auto found = in_.pools().find(flavor);
     if (found == in_.pools().end()) {
       decision_.rejected.push_back({Why::kNoSuchDevice, flavor});
@@ -165,8 +173,21 @@ class Search {
     return true;
   }
 
-  bool place(const Flavor& flavor, const Pool& pool,
-             Inventory::Ordered<std::uint64_t> Pool::* order, Verdict verdict) {
+  bool place_first(const Able& able, Order order, Verdict verdict) {
+    for (auto at = able.begin(); at != able.end(); ++at) {
+      if (!place(*at->first, *at->second, order, verdict)) continue;
+      for (auto better = able.begin(); better != at; ++better) {
+        const auto& free = better->second->*order;
+        decision_.rejected.push_back({Why::kNotFree, *better->first,
+                                      free.empty() ? 0 : free.rbegin()->first,
+                                      bytes_on(*better->first)});
+      }
+      return true;
+    }
+    return false;
+  }
+
+  bool place(const Flavor& flavor, const Pool& pool, Order order, Verdict verdict) {
     const std::uint64_t bytes = bytes_on(flavor);
     if (wanted_devices(flavor) == 1) {
       const auto& free = pool.*order;
@@ -359,16 +380,18 @@ class Search {
     return sum;
   }
 
-  void give_reason(const Flavor& flavor, const Pool& pool) {
-    const std::uint64_t most = pool.reachable.empty() ? 0 : pool.reachable.rbegin()->first;
-    if (pool.held != 0) {
-      decision_.rejected.push_back({Why::kHeld, flavor, pool.held, 0});
-      decision_.verdict = Verdict::kBehind;
-    } else if (most >= bytes_on(flavor) && !is_cpu(flavor) && wanted_devices(flavor) == 1) {
-      decision_.rejected.push_back({Why::kHostMemory, flavor, 0, claim_.host_bytes});
+  const Rejection& give_reason(const std::pair<const Flavor*, const Pool*>& able) {
+    const auto& [flavor, pool] = able;
+    const std::uint64_t most = pool->reachable.empty() ? 0 : pool->reachable.rbegin()->first;
+    const std::uint64_t wanted = bytes_on(*flavor);
+    if (pool->held != 0) {
+      decision_.rejected.push_back({Why::kHeld, *flavor, pool->held, 0});
+    } else if (most >= wanted && !is_cpu(*flavor) && wanted_devices(*flavor) == 1) {
+      decision_.rejected.push_back({Why::kHostMemory, *flavor, 0, claim_.host_bytes});
     } else {
-      decision_.rejected.push_back({Why::kNothingIdle, flavor, most, bytes_on(flavor)});
+      decision_.rejected.push_back({Why::kNothingIdle, *flavor, most, wanted});
     }
+    return decision_.rejected.back();
   }
 
   // Devices are held for this claim: they are where it goes.

@@ -17,7 +17,7 @@ struct Claim {
   std::vector<Flavor> flavors = {};  // that its policies allow, the best first; none: any CPU
   bool allowed_here = true;          // by its location policies
   std::uint64_t host_bytes = 0;      // on the CPU, whatever the flavor
-  std::uint64_t device_bytes = 0;    // on each GPU
+  std::uint64_t device_bytes = 0;    // on each GPU; 0: not known, so that it gets them whole
   unsigned devices = 1;              // GPUs for a replica
   unsigned overtaken = 0;  // how often a later claim got room that this one did not fit into
 };
@@ -35,8 +35,10 @@ struct Rejection {
   enum class Why : std::uint8_t {
     kLocation,       // policies do not allow this host
     kNoSuchDevice,   // nothing of this flavor here
+    kOutOfUse,       // too few in one node that are not lost or failing: found such
     kTooFewDevices,  // in one node: found, wanted
     kTooSmall,       // the largest: found, wanted bytes
+    kNotFree,        // another flavor is: the most that is free, wanted bytes
     kNothingIdle,    // the most that could be free: found, wanted bytes
     kHostMemory,     // devices would fit, the memory of their nodes does not
     kHeld,           // devices are kept for another claim
@@ -80,6 +82,7 @@ Plan settle(Inventory&, std::span<const Claim>);
 
 // In words, for people: "gpu/t4: the largest device has 16.0 GB, 40.0 GB are needed".
 std::string explain(const Rejection&);
+std::string explain(std::span<const Rejection>);
 std::string explain(const Decision&, const Inventory&);
 
 }  // namespace tenon::scheduler

@@ -17,8 +17,8 @@ struct RestartPolicy {
 // Failures in a row: loads that failed, and workers that died before they had answered anything.
 struct Restarts {
   unsigned failures = 0;
-  TimePoint not_before{};
   bool open = false;  // the breaker; closed by an answer
+  TimePoint not_before{};
 };
 
 Restarts after_failure(const RestartPolicy&, const Restarts&, TimePoint now);

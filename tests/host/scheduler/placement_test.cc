@@ -148,6 +148,42 @@ TEST(Placement, ALargeClaimThatWasOvertakenOftenGoesFirst) {
   EXPECT_EQ(settle(inventory, std::span(enough).first(1)).decisions[0].verdict, Verdict::kStart);
 }
 
+TEST(Placement, ADeviceThatIsNotUsableHoldsWhatItHasAndGetsNothing) {
+  Inventory inventory({{.name = "lost", .flavor = kT4, .bytes = 16, .usable = false},
+                       {.name = "good", .flavor = kT4, .bytes = 16}});
+  inventory.add(idle(1, 10, 1, 0));
+  const Decision d = decide(inventory, gpu(9, {kT4}, 10));
+  EXPECT_EQ(d.verdict, Verdict::kStart);
+  EXPECT_EQ(d.site, (std::vector<Use>{{1, 10}}));
+  EXPECT_EQ(explain(decide(inventory, gpu(9, {kT4}, 10, 2)), inventory),
+            "cannot run here; gpu/t4: a device is lost or failing");
+  inventory.set_busy(1);
+  inventory.remove(1);
+  EXPECT_EQ(inventory.shelf(0).now.bytes, 0U);
+}
+
+TEST(Placement, AClaimOfUnknownSizeGetsDevicesWhole) {
+  Inventory inventory({{.name = "a", .flavor = kT4, .bytes = 16}});
+  EXPECT_EQ(decide(inventory, gpu(9, {kT4}, 0)).site, (std::vector<Use>{{0, 16}}));
+  inventory.add(idle(1, 1, 1));
+  EXPECT_EQ(decide(inventory, gpu(9, {kT4}, 0)).end, std::vector<std::uint64_t>{1});
+}
+
+TEST(Placement, SaysWhyABetterFlavorWasNotTaken) {
+  Inventory inventory(
+      {{.name = "a", .flavor = kH100, .bytes = 80}, {.name = "b", .flavor = kT4, .bytes = 16}});
+  HeldReplica busy = idle(1, 75, 1);
+  busy.state = State::kBusy;
+  inventory.add(busy);
+  EXPECT_EQ(explain(decide(inventory, gpu(9, {kH100, kT4}, 10)), inventory),
+            "starts on gpu/t4: b (10 bytes); gpu/h100: at most 5 bytes are free, 10 bytes are "
+            "needed");
+  inventory.add(idle(2, 10, 1, 1));
+  const Decision d = decide(inventory, gpu(9, {kH100, kT4}, 10));
+  EXPECT_EQ(d.end, std::vector<std::uint64_t>{2});
+  EXPECT_EQ(d.rejected, (std::vector<Rejection>{{Why::kNothingIdle, kH100, 5, 10}}));
+}
+
 TEST(Placement, WhatNeverFitsIsSaidSo) {
   Inventory inventory = cpu(10, 100);
   const std::vector<Claim> claims{claim(1, 101), claim(2, ~0ULL), claim(3, 100)};
@@ -186,8 +222,8 @@ TEST(Placement, TakesTheFirstFlavorThatFitsNow) {
   EXPECT_EQ(large.threads, 16U);
   EXPECT_EQ(large.rejected, (std::vector<Rejection>{{Why::kTooSmall, kT4, 16, 40}}));
   EXPECT_EQ(explain(large, inventory),
-            "starts on gpu/h100: gpu1 (40 bytes), cpu0 (0 bytes); gpu/t4: the largest device has "
-            "16 bytes, 40 bytes are needed");
+            "starts on gpu/h100: gpu1 (40 bytes), cpu0; gpu/t4: the largest device has 16 bytes, "
+            "40 bytes are needed");
 }
 
 TEST(Placement, SharesADeviceAndFillsTheSmallestGap) {
@@ -291,6 +327,10 @@ bool allowed(const Claim& claim, const Flavor& flavor) {
 }
 
 // What must hold of every plan, whatever the snapshot.
+std::uint64_t whole(const Case& c, const Flavor& flavor) {
+  return c.inventory().pools().at(flavor).smallest;
+}
+
 void check(const Case& c, const Plan& plan) {
   std::vector<std::uint64_t> now(c.devices.size()), later(c.devices.size());
   std::vector<unsigned> now_n(c.devices.size()), later_n(c.devices.size());
@@ -336,8 +376,9 @@ void check(const Case& c, const Plan& plan) {
       const Device& device = c.devices[use.device];
       EXPECT_EQ(device.node, c.devices[d.site[0].device].node);
       EXPECT_EQ(device.flavor, n < devices ? d.flavor : kCpu);
-      EXPECT_EQ(use.bytes,
-                device.flavor == kCpu ? c.claims[i].host_bytes : c.claims[i].device_bytes);
+      EXPECT_EQ(use.bytes, device.flavor == kCpu           ? c.claims[i].host_bytes
+                           : c.claims[i].device_bytes != 0 ? c.claims[i].device_bytes
+                                                           : whole(c, device.flavor));
       later[use.device] += use.bytes, ++later_n[use.device];
       given.insert(use.device);
       if (d.verdict != Verdict::kStart) continue;
