@@ -42,7 +42,7 @@ constexpr std::array kCommands = {
   --watch                goes on with what changes, until it is interrupted
 
 Kinds: models (deployments), environments, policies, locations, workspaces, keys, plugins, audit,
-revisions MODEL and events MODEL. 'tenon get devices' shows this machine's own.
+nodes, devices, leases, revisions MODEL and events MODEL.
 )" TENON_STATUSES
             R"(
 examples:
@@ -50,6 +50,7 @@ examples:
   tenon get models -e staging -o json
   tenon get policies -o toml > policies.toml
   tenon get revisions minilm
+  tenon get devices
   tenon get models --watch
 )",
             get},

@@ -77,7 +77,7 @@ int dispatch(std::span<const Command> commands, const Arguments& words, Streams 
     streams.out << "tenon " << kVersion << "\n";
     return kOk;
   }
-  // "get devices" is meant rather than "get".
+  // "plugin list" is meant rather than "plugin".
   const auto meant = std::ranges::max_element(
       commands, {}, [&](const Command& command) { return matched(command, words); });
   const std::size_t taken = meant == commands.end() ? 0 : matched(*meant, words);

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "host/cli/get_devices.h"
+#include "host/cli/ask_gpus.h"
 #include "host/cli/machine.h"
 #include "host/cli/options.h"
 #include "host/cli/terminal.h"

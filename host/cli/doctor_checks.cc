@@ -158,7 +158,9 @@ Finding check_address(const ListenAddress& address) {
 
 Finding check_gpus(const devices::Gpus& gpus) {
   std::vector<std::string> names;
-  for (const devices::Gpu& gpu : gpus.devices) names.push_back(gpu.name);
+  for (const devices::Gpu& gpu : gpus.devices) {
+    names.push_back(fmt::format("{} ({})", gpu.name, to_string(gpu.flavor)));
+  }
   if (!names.empty()) return {State::kOk, "GPU", fmt::format("{}", fmt::join(names, ", ")), ""};
   return {State::kMissing, "GPU", gpus.note.empty() ? "none" : gpus.note,
           "deployments with gpu/… flavors have no place here"};

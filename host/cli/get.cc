@@ -181,7 +181,7 @@ Result<Items> fetch_list(const HostClient& host, const Listing& listing, const s
   std::string path(listing.path);
   if (listing.of_model) path = target(path, {model}) + "/" + std::string(listing.name);
   const bool takes_environment = listing.of_model || listing.kind == Kind::kDeployment;
-  const bool has_pages = listing.kind.has_value();
+  const bool has_pages = listing.has_pages;
   std::string after;
   do {
     const auto reply =

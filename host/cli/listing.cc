@@ -41,6 +41,22 @@ std::string megabytes(const json::value& value) {
   return number(value) < 0 ? "-" : fmt::format("{:.1f} MB", number(value) / 1e6);
 }
 
+// 0: not limited.
+std::string gigabytes(const json::value& value) {
+  return number(value) <= 0 ? "-" : fmt::format("{:.1f} GB", number(value) / 1e9);
+}
+
+std::string leased_text(const json::value& devices) {
+  std::string out;
+  if (!devices.is_array()) return "-";
+  for (const json::value& device : devices.get_array()) {
+    const json::value* held = json_at(device, "/heldBytes");
+    out += fmt::format("{}{} ({})", out.empty() ? "" : ", ", text_at(device, "/name"),
+                       held ? gigabytes(*held) : "-");
+  }
+  return out.empty() ? "-" : out;
+}
+
 std::string milliseconds_text(const json::value& value) {
   return number(value) < 0 ? "-" : fmt::format("{:.1f} ms", number(value));
 }
@@ -190,6 +206,52 @@ std::vector<Listing> make_listings() {
        "/v0/plugins",
        false,
        {{"PLUGIN", "/id", plain}, {"VERSION", "/version", plain}}},
+      {"nodes",
+       {"node"},
+       std::nullopt,
+       "/v0/nodes",
+       false,
+       {{"NODE", "/name", plain},
+        {"FLAVOR", "/flavor", plain},
+        {"CPUS", "/cpus", plain},
+        {"MEMORY", "/memoryBytes", gigabytes},
+        {"HELD", "/heldBytes", gigabytes},
+        {"REPLICAS", "/replicas", plain},
+        {"DEVICES", "/devices", plain},
+        {"DRIVER", "/driver", plain},
+        {"NOTE", "/note", error_text}},
+       true},
+      {"devices",
+       {"device", "gpus"},
+       std::nullopt,
+       "/v0/devices",
+       false,
+       {{"DEVICE", "/name", plain},
+        {"PRODUCT", "/product", plain},
+        {"FLAVOR", "/flavor", plain},
+        {"MEMORY", "/memoryBytes", gigabytes},
+        {"HELD", "/heldBytes", gigabytes},
+        {"REPLICAS", "/replicas", plain},
+        {"NUMA", "/numaNode", plain},
+        {"HEALTH", "/health", plain},
+        {"WHY", "/reason", error_text}},
+       true},
+      {"leases",
+       {"lease"},
+       std::nullopt,
+       "/v0/leases",
+       false,
+       {{"REPLICA", "/name", plain},
+        {"MODEL", "/model", plain},
+        {"ENVIRONMENT", "/environment", plain},
+        {"REVISION", "/revision", plain},
+        {"FLAVOR", "/flavor", plain},
+        {"DEVICES", "/devices", leased_text},
+        {"THREADS", "/threads", plain},
+        {"CPUS", "/cpus", plain},
+        {"HELD", "/heldBytes", gigabytes},
+        {"SINCE", "/since", time_text}},
+       true},
       {"audit",
        {"audits"},
        std::nullopt,

@@ -27,6 +27,7 @@ struct Listing {
   std::string_view path;                 // "/v0/policies"
   bool of_model = false;                 // "/v0/models/MODEL/…": it belongs to a deployment
   std::vector<Column> columns;
+  bool has_pages = kind.has_value();
 };
 
 std::span<const Listing> listings();

@@ -10,7 +10,6 @@
 #include "host/cli/completion.h"
 #include "host/cli/convert.h"
 #include "host/cli/doctor.h"
-#include "host/cli/get_devices.h"
 #include "host/cli/keys_commands.h"
 #include "host/cli/plugin_commands.h"
 #include "host/cli/plugin_new.h"
@@ -34,16 +33,6 @@ examples:
   tenon serve --check configs/quickstart.toml
 )",
      tenon::cli::serve},
-    {"get devices", "Shows this machine's CPUs and GPUs", "[--config CONFIG.toml]",
-     R"(Asks the machine itself: no host needs to run.
-
-  --config CONFIG.toml    name GPUs by the [[flavor]] rules of this file
-
-examples:
-  tenon get devices
-  tenon get devices --config configs/quickstart.toml
-)",
-     tenon::cli::get_devices},
     {"keys create", "Makes an API key and shows it this once", "--role ROLE [--out FILE] [WHERE]",
      R"(  --role ROLE          admin: everything; member: reads, writes models; invoke: calls endpoints
   -w, --workspace W    the only workspace that it is for; default: all of them

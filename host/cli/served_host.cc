@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <boost/asio/ip/host_name.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <csignal>
@@ -53,14 +54,6 @@ workers::LauncherOptions launcher_options(const Config& config) {
 
 lifecycle::RoomLimits capacity(const HostLimits& limits, const devices::Cpus& cpus) {
   return {limits.replicas, limits.memory ? limits.memory : devices::usable_memory(cpus)};
-}
-
-lifecycle::KeeperOptions keeper_options(const HostLimits& limits, const devices::Cpus& cpus) {
-  lifecycle::KeeperOptions options;
-  options.limits = capacity(limits, cpus);
-  options.drain = limits.drain;
-  options.threads = cpus.usable;
-  return options;
 }
 
 devices::WatchOptions watch_options(const std::vector<FlavorRule>& rules) {
@@ -115,6 +108,15 @@ Result<Kept> open_kept(const std::string& data) {
   return Kept{*std::move(store), *secret};
 }
 
+lifecycle::KeeperOptions ServedHost::keeper_options() {
+  lifecycle::KeeperOptions options;
+  options.limits = capacity(config_.host.limits, cpus_);
+  options.drain = config_.host.limits.drain;
+  options.cpus = cpus_;
+  options.devices_held = [this](bool any) { devices_->set_in_use(any); };
+  return options;
+}
+
 ServedHost::ServedHost(Loaded loaded, Kept kept)
     : config_(loaded.config),
       files_(std::move(loaded.files)),
@@ -128,8 +130,7 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
           loops_.control(), [this](auto what) { control_.run(std::move(what)); }, *store_),
       served_([this](auto what) { control_.run(std::move(what)); }),
       logs_(std::make_shared<control::LogBook>(loops_, control::LogBook::Limits())),
-      deployments_(loops_, launcher_, clock_, metrics_, keeper_options(config_.host.limits, cpus_),
-                   &life_, &usage_.meter()),
+      deployments_(loops_, launcher_, clock_, metrics_, keeper_options(), &life_, &usage_.meter()),
       access_(kept.token_secret),
       keys_(*store_, access_, access::system_random(), std::chrono::system_clock::now),
       control_(loops_,
@@ -143,7 +144,8 @@ ServedHost::ServedHost(Loaded loaded, Kept kept)
                     }}),
       gateway_(loops_, deployments_, control_, access_, metrics_, config_.host),
       devices_(std::make_shared<devices::DeviceWatch>(
-          loops_.control(), watch_options(config_.flavors), devices::DeviceWatch::Told())),
+          loops_.control(), watch_options(config_.flavors),
+          [this](const devices::Gpus& gpus) { deployments_.set_gpus(gpus); })),
       keeper_({.loop = loops_.control(),
                .run = [this](auto what) { control_.run(std::move(what)); },
                .read =
@@ -190,10 +192,11 @@ Result<void> ServedHost::start() {
       std::chrono::system_clock::now);
   if (!catalog) return std::unexpected(catalog.error());
   catalog_ = *std::move(catalog);
-  api_ = std::make_unique<control::Api>(control::Api::Parts{
-      loops_, *catalog_, *store_, deployments_, [this] { return known(); }, machine_,
-      config_.host.workspace, keys_, access_, usage_, events_, *logs_,
-      [this](std::string_view manager) { return keeper_.problem_of(manager); }});
+  api_ = std::make_unique<control::Api>(
+      control::Api::Parts{loops_, *catalog_, *store_, deployments_, [this] { return known(); },
+                          machine_, config_.host.workspace, keys_, access_, usage_, events_, *logs_,
+                          [this](std::string_view manager) { return keeper_.problem_of(manager); },
+                          deployments_.ledger(), boost::asio::ip::host_name()});
   news_ = std::make_unique<News>([this](const DeploymentKey& key) {
     if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
   });
@@ -258,7 +261,8 @@ void ServedHost::follow(const std::shared_ptr<const control::Snapshot>& snapshot
   if (!blueprints_ || blueprints_->known() != known) {
     blueprints_ = std::make_unique<Blueprints>(known);
   }
-  deployments_.apply(wanted(*snapshot, *blueprints_, config_.host.location, usage_.pools(), past));
+  deployments_.apply(
+      wanted(*snapshot, *blueprints_, {config_.host.location, cpus_.flavor}, usage_.pools(), past));
   blueprints_->forget_unused();
 }
 
@@ -308,6 +312,7 @@ void ServedHost::stop() {
   keeper_.stop();
   api_->watches().close();
   logs_->close();
+  devices_->stop();
   gateway_.drain([this] {
     deployments_.shutdown(at_once_ ? milliseconds(0) : kReplicaGrace, [this] { loops_.stop(); });
   });

@@ -52,6 +52,7 @@ class ServedHost {
   void run();
 
  private:
+  lifecycle::KeeperOptions keeper_options();
   void await_signals();
   void on_signal(int signal);
   void stop();

@@ -16,11 +16,15 @@ Result<lifecycle::Blueprint> blueprint_of(const std::shared_ptr<const control::E
 
 // A revision is held against the policies that it names itself.
 lifecycle::Terms terms_of(const control::Entry& revision, bool enabled,
-                          const control::Snapshot& snapshot, const std::string& location) {
+                          const control::Snapshot& snapshot, const Here& here) {
   lifecycle::Terms out;
   out.enabled = enabled;
-  if (auto here = control::check_here(snapshot, revision, location); !here) {
-    out.forbidden = std::move(here.error().message);
+  auto allowed = control::allowed_here(snapshot, revision, here.location, here.cpu);
+  if (!allowed) {
+    out.forbidden = std::move(allowed.error().message);
+  } else if (allowed->size() < std::get<DeploymentSpec>(revision.draft.spec).flavors.size()) {
+    auto& names = out.allowed_flavors.emplace();
+    for (const Flavor& flavor : *allowed) names.push_back(to_string(flavor));
   }
   return out;
 }
@@ -38,7 +42,7 @@ void take_past(lifecycle::Wanted& each, const control::Entry& revision,
 }  // namespace
 
 std::vector<lifecycle::Wanted> wanted(const control::Snapshot& snapshot, Blueprints& blueprints,
-                                      const std::string& location, metering::TokenPools& pools,
+                                      const Here& here, metering::TokenPools& pools,
                                       const control::ServedRevisions* past) {
   std::vector<lifecycle::Wanted> out;
   for (const auto& entry : snapshot.of(Kind::kDeployment, "")) {
@@ -56,12 +60,12 @@ std::vector<lifecycle::Wanted> wanted(const control::Snapshot& snapshot, Bluepri
     }
     lifecycle::Wanted& each = out.emplace_back(*std::move(blueprint), main->revision);
     if (past) take_past(each, *main, *past, blueprints);
-    each.terms = terms_of(*main, spec.enabled, snapshot, location);
+    each.terms = terms_of(*main, spec.enabled, snapshot, here);
     if (entry->stable) {
       if (auto canary = blueprint_of(entry, blueprints)) {
         each.canary =
             lifecycle::WantedCanary{*std::move(canary), entry->revision, spec.canary->weight,
-                                    terms_of(*entry, spec.enabled, snapshot, location)};
+                                    terms_of(*entry, spec.enabled, snapshot, here)};
       } else {
         cannot(canary.error());
       }

@@ -11,11 +11,17 @@
 
 namespace tenon::cli {
 
-// What the life cycle is to make real of these resources, on a host at this [[location]] ("":
-// none). A deployment that cannot run here is left out, and the log says why. `past`: what earlier
-// hosts found out, when this one begins.
-std::vector<lifecycle::Wanted> wanted(const control::Snapshot&, Blueprints&,
-                                      const std::string& location, metering::TokenPools&,
+// A host, as policies see it.
+struct Here {
+  const std::string& location;  // a [[location]]; empty: none
+  const Flavor& cpu;
+};
+
+// What the life cycle is to make real of these resources on this host. A deployment that cannot run
+// here is left out, and the log says why. `past`: what earlier hosts found out, when this one
+// begins.
+std::vector<lifecycle::Wanted> wanted(const control::Snapshot&, Blueprints&, const Here&,
+                                      metering::TokenPools&,
                                       const control::ServedRevisions* past = nullptr);
 
 }  // namespace tenon::cli

@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t kMostReplicas = 10'000;
 constexpr std::int64_t kMostQueued = 1'000'000;
 constexpr std::int64_t kMostTarget = 10'000'000;
+constexpr std::int64_t kMostDevices = 16;
 constexpr milliseconds kLeastWindow{6'000};
 constexpr milliseconds kMostWindow{3'600'000};
 
@@ -96,6 +97,20 @@ void read_flavors(Table& table, const plugins::Manifest* plugin, std::vector<std
   }
 }
 
+// What only GPUs have, of a deployment that names none.
+void check_devices(Table& table, const DeploymentSpec& spec) {
+  const bool gpus = !spec.flavors.empty() && spec.flavors[0].starts_with("gpu/");
+  if (spec.devices_per_replica > 1 && !gpus) {
+    table.problem(table.position("devicesPerReplica"),
+                  fmt::format("'devicesPerReplica' is {}, and 'flavors' names no GPU",
+                              spec.devices_per_replica));
+  }
+  if (gpus && spec.isolation == Isolation::kHost) {
+    table.problem(table.position("isolation"),
+                  "devices are leased to workers only: expected isolation = \"worker\"");
+  }
+}
+
 Isolation read_isolation(Table& table, const plugins::Manifest* plugin,
                          const std::vector<PluginGrant>* grants) {
   const auto isolation = table.one_of<Isolation>(
@@ -168,6 +183,11 @@ void read_limits(Table& table, DeploymentLimits& limits) {
   const auto memory = table.size("memory");
   take(limits.memory, memory);
   if (memory == 0) table.problem(table.position("memory"), "'memory' must be more than zero");
+  const auto device_memory = table.size("deviceMemory");
+  take(limits.device_memory, device_memory);
+  if (device_memory == 0) {
+    table.problem(table.position("deviceMemory"), "'deviceMemory' must be more than zero");
+  }
 }
 
 CanaryShare read_canary(Table& table) {
@@ -226,8 +246,10 @@ DeploymentSpec read_deployment(Table& table, const ResourceContext& context) {
   spec.model_path = read_origin(table, context.surroundings);
   if (const auto enabled = table.boolean("enabled")) spec.enabled = *enabled;
   read_flavors(table, plugin, spec.flavors);
+  take(spec.devices_per_replica, table.integer("devicesPerReplica", 1, kMostDevices));
   spec.policies = read_names(table, "policies", "policy");
   spec.isolation = read_isolation(table, plugin, context.grants);
+  check_devices(table, spec);
   if (auto scale = table.table("scale")) read_scale(*scale, spec.scale);
   if (auto limits = table.table("limits")) read_limits(*limits, spec.limits);
   if (auto canary = table.table("canary")) spec.canary = read_canary(*canary);
@@ -238,7 +260,7 @@ DeploymentSpec read_deployment(Table& table, const ResourceContext& context) {
   } else {
     spec.given = read_unjudged(std::move(options));
   }
-  table.later({"devices", "primary", "burst", "warm"});
+  table.later({"primary", "burst", "warm"});
   return spec;
 }
 

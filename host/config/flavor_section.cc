@@ -30,7 +30,7 @@ std::vector<FlavorRule> read_flavor_rules(Table& root) {
     if (const auto match = table.required_text("match")) {
       if (match->value.empty()) {
         table.problem(match->at,
-                      "'match' is empty: expected a device's name as `tenon get devices` shows it, "
+                      "'match' is empty: expected a device's name as `tenon doctor` shows it, "
                       "with * for any letters, such as \"NVIDIA H100*\"");
       }
       rule.match = match->value;

@@ -107,8 +107,9 @@ json::object limits_of(const DeploymentLimits& limits) {
   put(out, "queue", limits.queue, usual.queue);
   put(out, "loadTimeout", limits.load_timeout, usual.load_timeout, duration);
   put(out, "answerTimeout", limits.answer_timeout, usual.answer_timeout, duration);
-  put(out, "memory", limits.memory, usual.memory,
-      [](std::uint64_t bytes) { return json::string(fmt::format("{}B", bytes)); });
+  const auto size = [](std::uint64_t bytes) { return json::string(fmt::format("{}B", bytes)); };
+  put(out, "memory", limits.memory, usual.memory, size);
+  put(out, "deviceMemory", limits.device_memory, usual.device_memory, size);
   return out;
 }
 
@@ -152,6 +153,7 @@ json::object spec_of(const DeploymentSpec& spec, bool shown) {
   if (!shown) put(out, "originDigest", spec.origin_digest, std::uint64_t{});
   put(out, "enabled", spec.enabled, true);
   if (!spec.flavors.empty()) out["flavors"] = names(spec.flavors);
+  put(out, "devicesPerReplica", spec.devices_per_replica, std::uint16_t{1});
   if (!spec.policies.empty()) out["policies"] = names(spec.policies);
   if (spec.isolation == Isolation::kHost) out["isolation"] = "host";
   if (spec.canary) {

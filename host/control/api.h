@@ -13,6 +13,7 @@
 #include "host/control/log_book.h"
 #include "host/control/watches.h"
 #include "host/lifecycle/dispatcher.h"
+#include "host/lifecycle/ledger.h"
 #include "host/plugins/manifest.h"
 
 namespace tenon::control {
@@ -44,6 +45,8 @@ class Api {
     LogBook& logs;
     // Why the file that manages a resource is not in force as it is; "" when it is.
     std::function<std::string(std::string_view managed_by)> problem_of;
+    const lifecycle::Ledger& ledger;
+    std::string node;  // this machine's name
   };
   explicit Api(Parts);
 

@@ -1,16 +1,12 @@
 #include "host/control/placement.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
+#include <span>
 
 #include "host/policy/combination.h"
 
 namespace tenon::control {
 namespace {
-
-constexpr std::string_view kCpu = "x86";
 
 bool regulates_places(const policy::Level& level) {
   return std::ranges::any_of(
@@ -19,8 +15,8 @@ bool regulates_places(const policy::Level& level) {
 
 }  // namespace
 
-Result<void> check_here(const Snapshot& snapshot, const Entry& deployment,
-                        const std::string& location) {
+Result<std::vector<Flavor>> allowed_here(const Snapshot& snapshot, const Entry& deployment,
+                                         const std::string& location, const Flavor& cpu) {
   const ResourceKey& key = deployment.key();
   const auto& spec = std::get<DeploymentSpec>(deployment.draft.spec);
   const auto find = [&snapshot](const ResourceKey& wanted) {
@@ -34,12 +30,6 @@ Result<void> check_here(const Snapshot& snapshot, const Entry& deployment,
                                     environment ? std::get<Environment>(environment->spec).policies
                                                 : std::vector<std::string>())};
   const policy::Level own{to_string(key), named_policies(find, key.workspace, spec.policies)};
-  const Flavor cpu{FlavorType::kCpu, std::string(kCpu)};
-  if (!spec.flavors.empty() &&
-      std::ranges::find(spec.flavors, to_string(cpu)) == spec.flavors.end()) {
-    return fail(Code::kPrecondition, fmt::format("it asks for {}, and this host offers {}",
-                                                 fmt::join(spec.flavors, ", "), to_string(cpu)));
-  }
   const Entry* here = snapshot.find({Kind::kLocation, "", location, ""});
   if (!here && (regulates_places(outer) || regulates_places(own))) {
     return fail(Code::kPrecondition,
@@ -47,7 +37,11 @@ Result<void> check_here(const Snapshot& snapshot, const Entry& deployment,
                 "host");
   }
   const Location place = here ? std::get<Location>(here->draft.spec) : Location{};
-  return policy::check_placement(outer, own, place, cpu);
+  std::vector<Flavor> listed;
+  for (const std::string& name : spec.flavors) {
+    if (auto flavor = parse_flavor(name)) listed.push_back(*std::move(flavor));
+  }
+  return policy::allowed_at(outer, own, place, listed.empty() ? std::span(&cpu, 1) : listed);
 }
 
 }  // namespace tenon::control

@@ -5,6 +5,7 @@
 
 #include "host/control/snapshot.h"
 #include "host/domain/error.h"
+#include "host/domain/flavor.h"
 
 namespace tenon::control {
 
@@ -20,8 +21,10 @@ std::vector<const Policy*> named_policies(Find find, const std::string& workspac
   return out;
 }
 
-// Whether the policies as they are now let a deployment run on a host at this location, which has
-// CPUs; "" is a host whose location nobody named. The error names what forbids it.
-Result<void> check_here(const Snapshot&, const Entry& deployment, const std::string& location);
+// Those of its flavors on which the policies as they are now let a deployment run on a host at this
+// location, "" being one that nobody named; of a deployment without flavors, the host's CPUs. The
+// error names what forbids them all.
+Result<std::vector<Flavor>> allowed_here(const Snapshot&, const Entry& deployment,
+                                         const std::string& location, const Flavor& cpu);
 
 }  // namespace tenon::control

@@ -72,6 +72,7 @@ json::object status_json(const lifecycle::DeploymentStatus& status) {
   if (status.last_cold_start) out["lastColdStart"] = cold_start_json(*status.last_cold_start);
   out["lastError"] = nullptr;
   if (status.last_error) out["lastError"] = *status.last_error;
+  if (status.placement) out["placement"] = *status.placement;
   if (status.load_done >= 0) {
     out["loading"] = {{"done", std::round(status.load_done * 1e3) / 1e3},
                       {"stage", status.load_stage}};

@@ -12,7 +12,9 @@
 #include "host/control/canary_routes.h"
 #include "host/control/event_books.h"
 #include "host/control/keys_routes.h"
+#include "host/control/machine_routes.h"
 #include "host/control/openapi.h"
+#include "host/control/page.h"
 #include "host/control/resource_json.h"
 #include "host/control/usage_routes.h"
 #include "host/domain/moment.h"
@@ -22,9 +24,6 @@ namespace tenon::control {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::int64_t kPage = 100;
-constexpr std::int64_t kLargestPage = 1'000;
 
 // ---- all kinds
 
@@ -51,8 +50,7 @@ std::string page_mark(const ResourceKey& key) {
 
 template <Kind kind>
 void list(Api& api, Call& call) {
-  const auto limit = static_cast<std::size_t>(
-      std::clamp<std::int64_t>(call.integer("limit", kPage), 1, kLargestPage));
+  const std::size_t limit = page_size(call);
   const std::string after = call.text("after").value_or("");
   const auto environment = call.text("environment");
   const auto snapshot = api.parts().catalog.snapshot();
@@ -364,8 +362,7 @@ void plugin_list(Api& api, Call& call) {
 }
 
 void audit(Api& api, Call& call) {
-  const auto limit = static_cast<std::size_t>(
-      std::clamp<std::int64_t>(call.integer("limit", kPage), 1, kLargestPage));
+  const std::size_t limit = page_size(call);
   std::optional<std::uint64_t> before;
   if (call.text("before")) before = static_cast<std::uint64_t>(call.integer("before", 0));
   const auto entries = api.parts().store.audit(before, limit);
@@ -395,8 +392,6 @@ const Param kEnvironmentParam{"environment", Type::kString,
                               "of the deployment; production when absent"};
 const Param kEnvironmentFilter{"environment", Type::kString, "only its deployments"};
 const Param kEnvironmentNeeded{"environment", Type::kString, "of the deployment", true};
-const Param kLimit{"limit", Type::kInteger, "items of a page, at most 1000; 100 when absent"};
-const Param kAfter{"after", Type::kString, "'next' of the page before"};
 const Param kWatch{"watch", Type::kBoolean,
                    "stream all of them, then what changes, as server-sent events"};
 const Param kDryRun{"dryRun", Type::kBoolean, "say what would change, and change nothing"};
@@ -555,6 +550,7 @@ std::vector<Route> make_routes() {
                  plugin_list});
   add_key_routes(out);
   add_usage_routes(out);
+  add_machine_routes(out);
   out.push_back({"GET",
                  "/v0/audit",
                  "listAudit",

@@ -137,6 +137,7 @@ constexpr std::string_view kParts = R"json({
       "origin": {"type": "string", "examples": ["file:models/all-MiniLM-L6-v2"]},
       "enabled": {"type": "boolean"},
       "flavors": {"type": "array", "items": {"type": "string"}},
+      "devicesPerReplica": {"type": "integer", "minimum": 1, "maximum": 16},
       "policies": {"type": "array", "items": {"$ref": "#/components/schemas/Name"}},
       "isolation": {"enum": ["worker", "host"]},
       "canary": {
@@ -264,6 +265,48 @@ constexpr std::string_view kParts = R"json({
       "total": {"$ref": "#/components/schemas/Use"}
     }
   },
+  "Node": {
+    "type": "object",
+    "properties": {
+      "name": {"type": "string"}, "flavor": {"type": "string", "description": "of its CPUs"},
+      "cpus": {"type": "integer", "description": "threads that run at once"},
+      "isa": {"type": "array", "items": {"type": "string"}}, "numaNodes": {"type": "integer"},
+      "machineBytes": {"type": "integer"},
+      "memoryBytes": {"type": "integer", "description": "for all replicas together"},
+      "heldBytes": {"type": "integer", "description": "by replicas: measured, else predicted"},
+      "replicas": {"type": "integer"}, "maxReplicas": {"type": "integer"},
+      "devices": {"type": "integer"}, "driver": {"type": ["string", "null"]},
+      "note": {"type": "string", "description": "why there are no devices, or what is wrong"}
+    }
+  },
+  "Device": {
+    "type": "object",
+    "properties": {
+      "name": {"type": "string", "description": "a UUID; cpu: the node's CPUs"},
+      "node": {"type": "string"}, "product": {"type": ["string", "null"]},
+      "flavor": {"type": "string"}, "memoryBytes": {"type": "integer"},
+      "heldBytes": {"type": "integer", "description": "by replicas: measured, else predicted"},
+      "freeBytes": {"type": "integer", "description": "as the driver says"},
+      "replicas": {"type": "integer"},
+      "health": {"enum": ["ok", "failing", "lost", "unknown"]}, "reason": {"type": "string"},
+      "numaNode": {"type": "integer"}, "pciBus": {"type": "string"},
+      "computeCapability": {"type": "string"}, "sliceOf": {"type": "string"}
+    }
+  },
+  "Lease": {
+    "type": "object",
+    "properties": {
+      "name": {"type": "string", "description": "of the replica"}, "node": {"type": "string"},
+      "model": {"type": "string"}, "environment": {"type": "string"},
+      "revision": {"type": "integer"}, "since": {"type": "string"}, "ready": {"type": "boolean"},
+      "pid": {"type": ["integer", "null"]}, "flavor": {"type": "string"},
+      "threads": {"type": "integer"},
+      "cpus": {"type": ["string", "null"], "description": "null: all of the node"},
+      "memoryBytes": {"type": "integer", "description": "the most of the node's; 0: any"},
+      "heldBytes": {"type": "integer"},
+      "devices": {"type": "array", "items": {"type": "object"}}
+    }
+  },
   "OpenApi": {"type": "object"},
   "Error": {
     "type": "object", "required": ["error"],
@@ -325,8 +368,9 @@ json::object schemas() {
     out[kind + "List"] = list_of(reference(kind));
   }
   out["LogList"] = list_of(reference("LogLine"));
-  out["KeyList"] = list_of(reference("Key"));
-  out["EventList"] = list_of(reference("Event"));
+  for (const std::string_view name : {"Event", "Key", "Node", "Device", "Lease"}) {
+    out[std::string(name) + "List"] = list_of(reference(name));
+  }
   for (const std::string_view name : {"Revision", "Plugin", "Audit"}) {
     out[std::string(name) + "List"] = list_of({{"type", "object"}});
   }

@@ -107,6 +107,7 @@ Gpus next_gpus(const Gpus& before, const Report& report, std::span<const FlavorR
 
 Gpus unanswered(Gpus gpus, const std::string& reason) {
   gpus.note = reason;
+  gpus.answered = false;
   for (Gpu& gpu : gpus.devices) {
     if (gpu.health == Health::kLost) continue;
     gpu.health = Health::kUnknown;

@@ -33,6 +33,7 @@ struct Gpu {
 struct Gpus {
   std::string driver;        // version; empty: none
   std::string note;          // why there are none, or what is wrong with the driver
+  bool answered = true;      // false: the driver did not, and what follows may be old
   std::vector<Gpu> devices;  // in the driver's order, slices in their board's place
   std::vector<Link> links;   // between boards
   bool operator==(const Gpus&) const = default;

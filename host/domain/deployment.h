@@ -38,6 +38,7 @@ struct DeploymentLimits {
   milliseconds load_timeout{300'000};    // without progress, a load is given up
   milliseconds answer_timeout{100'000};  // without a byte from the plugin, a request is given up
   std::uint64_t memory = 0;              // bytes of one replica; 0: by its estimate
+  std::uint64_t device_memory = 0;       // … on each of its devices
 
   bool operator==(const DeploymentLimits&) const = default;
 };
@@ -74,7 +75,8 @@ struct DeploymentSpec {
   std::vector<std::string> policies;  // names; they narrow what the environment's allow
   bool enabled = true;                // false: deactivated, its endpoint answers nobody
   Isolation isolation = Isolation::kWorker;
-  std::optional<CanaryShare> canary{};  // nothing: it gets all requests
+  std::uint16_t devices_per_replica = 1;  // GPUs, of one flavor
+  std::optional<CanaryShare> canary{};    // nothing: it gets all requests
   Scale scale;
   DeploymentLimits limits;
   std::vector<GivenOption> given;  // the plugin's own options, as they were written

@@ -19,8 +19,8 @@ bool same(const std::shared_ptr<const T>& one, const std::shared_ptr<const T>& o
 
 bool Revision::same_worker(const Revision& other) const {
   const auto worker_part = [](const DeploymentSpec& s) {
-    return std::tie(s.runtime, s.model_path, s.origin_digest, s.flavors, s.isolation,
-                    s.limits.memory, s.environment);
+    return std::tie(s.runtime, s.model_path, s.origin_digest, s.flavors, s.devices_per_replica,
+                    s.isolation, s.limits.memory, s.limits.device_memory, s.environment);
   };
   const Blueprint &a = blueprint_, &b = other.blueprint_;
   return (a.spec == b.spec || worker_part(*a.spec) == worker_part(*b.spec)) &&
@@ -289,8 +289,9 @@ DeploymentStatus Deployment::own_status() const {
   }
   status.crashes_in_a_row = view_.restarts.failures;
   status.breaker_open = view_.restarts.open;
-  status.last_cold_start = view_.last_cold_start;
+  if (view_.last_cold_start) status.last_cold_start = *view_.last_cold_start;
   status.last_error = view_.last_error;
+  if (view_.placement) status.placement = *view_.placement;
   status.load_done = view_.progress.done;
   status.load_stage = view_.progress.stage;
   status.phase = view_.phase;

@@ -167,8 +167,9 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   struct View {
     std::string runtime;
     scheduler::Restarts restarts;
-    std::optional<ColdStart> last_cold_start;
+    std::unique_ptr<ColdStart> last_cold_start;
     std::optional<std::string> last_error;
+    std::unique_ptr<std::string> placement;  // the last decision, in words
     Progress progress;
     unsigned starting = 0;
     bool ever_ready = false;

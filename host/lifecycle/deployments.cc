@@ -58,7 +58,7 @@ Deployments::Deployments(EventLoops& loops, workers::ReplicaLauncher& launcher, 
           loops, clock, metrics,
           [this](const std::shared_ptr<Deployment>& d) { keeper_.consider(*d); },
           [this](const std::shared_ptr<const Revision>& r) { serves(r); }, observer, meter})),
-      keeper_(context_, launcher, options),
+      keeper_(context_, launcher, std::move(options)),
       instance_(next_instance()),
       names_(std::make_shared<Names>()) {}
 

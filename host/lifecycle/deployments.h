@@ -60,6 +60,8 @@ class Deployments final : public Dispatcher {
   void set_limits(const RoomLimits& limits, milliseconds drain) {
     keeper_.set_limits(limits, drain);
   }
+  void set_gpus(devices::Gpus gpus) { keeper_.set_gpus(std::move(gpus)); }
+  const Ledger& ledger() const { return keeper_.ledger(); }  // [any] what it says so of
   // Refuses new and waiting requests and ends every replica, which may finish what it has for
   // `grace`; zero ends them at once. `done` comes on the control loop when none is left. May be
   // called again with less grace.

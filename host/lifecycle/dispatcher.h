@@ -120,6 +120,7 @@ struct DeploymentStatus {
   bool breaker_open = false;
   std::optional<ColdStart> last_cold_start;
   std::optional<std::string> last_error;
+  std::optional<std::string> placement;  // what was decided last of where a replica goes
   double load_done = -1;
   std::string load_stage;
 };

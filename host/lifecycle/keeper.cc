@@ -5,17 +5,11 @@
 #include <boost/asio/post.hpp>
 
 #include "host/lifecycle/cold_start.h"
-#include "host/scheduler/memory_limit.h"
 #include "host/scheduler/scale_down.h"
 #include "host/telemetry/log.h"
 
 namespace tenon::lifecycle {
 namespace {
-
-// How long a deployment that does not fit into the host is refused before its size is looked at
-// again.
-constexpr std::chrono::seconds kTooLargeFor{10};
-constexpr scheduler::DeviceIndex kCpu = 0;
 
 TimePoint earlier(TimePoint a, TimePoint b) {
   if (a == TimePoint{}) return b;
@@ -26,7 +20,10 @@ TimePoint earlier(TimePoint a, TimePoint b) {
 
 Keeper::Keeper(std::shared_ptr<Context> context, workers::ReplicaLauncher& launcher,
                KeeperOptions options)
-    : context_(std::move(context)), launcher_(launcher), options_(options) {}
+    : context_(std::move(context)),
+      launcher_(launcher),
+      options_(std::move(options)),
+      ledger_(options_.cpus, options_.limits) {}
 
 Keeper::~Keeper() {
   for (auto& [id, k] : deployments_) {
@@ -41,7 +38,7 @@ Kept* Keeper::find(const Deployment& deployment) {
 }
 
 void Keeper::set_limits(const RoomLimits& limits, milliseconds drain) {
-  options_.limits = limits;
+  ledger_.set_limits(limits);
   options_.drain = drain;
   settle_claims();
 }
@@ -149,224 +146,6 @@ void Keeper::scale_down(Kept& k) {
   if (plan.check_at) k.idle_check = *plan.check_at;
 }
 
-// Room.
-
-void Keeper::claim(Kept& k) {
-  if (k.wanted_since == TimePoint{}) k.wanted_since = context_->clock.now();
-  if (options_.limits.bytes != 0 && k.bytes == 0 && !k.estimated) return ask_estimate(k);
-  k.claims = true;
-  claims_.push_back({k.deployment().id(), next_slot_++, 0});
-}
-
-std::vector<scheduler::HeldReplica> Keeper::held() const {
-  using State = scheduler::HeldReplica::State;
-  std::vector<scheduler::HeldReplica> held;
-  for (const auto& [id, k] : deployments_) {
-    const bool waiting = k.deployment().queued() != 0 || k.rolling();
-    for (const auto& slot : k.slots) {
-      const std::uint64_t measured =
-          slot->kept.ready && slot->attached() ? slot->replica().memory_bytes() : 0;
-      const bool busy = !slot->kept.ready || waiting || slot->in_flight() != 0;
-      const ReplicaSlot::Kept& t = slot->kept;
-      const auto load = std::chrono::duration_cast<milliseconds>(t.became_ready - t.launched);
-      held.push_back({.id = slot->id(),
-                      .deployment = id,
-                      .uses = {{kCpu, measured != 0 ? measured : t.predicted_bytes}},
-                      .state = slot->closed() ? State::kEnding
-                               : busy         ? State::kBusy
-                                              : State::kIdle,
-                      .placed = t.launched,
-                      .idle_since = slot->idle_since(),
-                      .rate = k.meter ? k.meter->rate(slot->idle_since()) : 0,
-                      .reload = std::max(load, milliseconds(0))});
-    }
-  }
-  return held;
-}
-
-// The CPUs of this host are its only device.
-scheduler::Inventory Keeper::inventory(const std::vector<scheduler::HeldReplica>& held) const {
-  scheduler::Inventory inventory({{.name = "cpu",
-                                   .flavor = {FlavorType::kCpu, "x86"},
-                                   .bytes = options_.limits.bytes,
-                                   .replicas = options_.limits.replicas,
-                                   .threads = options_.threads}});
-  for (const auto& [id, k] : deployments_) {
-    if (!k.removed && !k.off && !k.slots.empty()) inventory.set_minimum(id, k.scale().min_replicas);
-  }
-  for (const scheduler::HeldReplica& r : held) inventory.add(r);
-  return inventory;
-}
-
-void Keeper::make_go(const std::vector<std::uint64_t>& victims) {
-  for (const std::uint64_t victim : victims) {
-    for (auto& [id, k] : deployments_) {
-      const auto slot = std::ranges::find(k.slots, victim, &ReplicaSlot::id);
-      if (slot != k.slots.end() && (*slot)->close_if_idle()) evict(k, **slot);
-    }
-  }
-}
-
-// Twice, because a replica may have become idle before it was told to say so.
-void Keeper::settle_claims() {
-  if (settle_once()) settle_once();
-}
-
-// True when a replica became idle meanwhile.
-bool Keeper::settle_once() {
-  std::erase_if(claims_, [this](const WaitingClaim& c) {
-    const auto found = deployments_.find(c.deployment);
-    if (found == deployments_.end()) return true;
-    Kept& k = found->second;
-    if (lacks(k) && may_start(k)) return false;
-    k.claims = false;
-    k.wanted_since = {};
-    refresh(k);
-    return true;
-  });
-  if (claims_.empty() || stopping_) return false;
-
-  std::vector<scheduler::Claim> claims;
-  for (const WaitingClaim& c : claims_) {
-    claims.push_back({.id = c.slot,
-                      .deployment = c.deployment,
-                      .host_bytes = deployments_.at(c.deployment).bytes,
-                      .overtaken = c.overtaken});
-  }
-  for (auto& [id, k] : deployments_) {
-    if (!k.meter || k.slots.empty()) continue;
-    const TimePoint now = context_->clock.now();
-    k.meter->note_requests(k.deployment().load(now).requests, now);
-  }
-  const std::vector<scheduler::HeldReplica> before = held();
-  scheduler::Inventory ledger = inventory(before);
-  const scheduler::Plan plan = scheduler::settle(ledger, claims);
-
-  for (const scheduler::Decision& d : plan.decisions) make_go(d.end);
-  std::vector<WaitingClaim> waiting;
-  for (std::size_t i = 0; i < plan.decisions.size(); ++i) {
-    WaitingClaim c = claims_[i];
-    Kept& k = deployments_.at(c.deployment);
-    k.claims = false;
-    switch (plan.decisions[i].verdict) {
-      case scheduler::Verdict::kStart:
-        launch(k, c.slot);
-        break;
-      case scheduler::Verdict::kNever:
-        refuse_too_large(k);
-        break;
-      case scheduler::Verdict::kWait:
-      case scheduler::Verdict::kBehind:
-        roll(k, true);  // its own earlier revision makes room first
-        [[fallthrough]];
-      case scheduler::Verdict::kRoomComing:
-        c.overtaken += plan.overtaken[i];
-        k.claims = true;
-        waiting.push_back(c);
-    }
-    refresh(k);
-  }
-  claims_ = std::move(waiting);
-  if (claims_.empty()) return false;
-
-  for (const auto& [id, k] : deployments_) {
-    for (const auto& slot : k.slots) slot->watch();
-  }
-  const std::vector<scheduler::HeldReplica> after = held();
-  return std::ranges::any_of(after, [&](const scheduler::HeldReplica& r) {
-    const auto was = std::ranges::find(before, r.id, &scheduler::HeldReplica::id);
-    return r.state == scheduler::HeldReplica::State::kIdle && was != before.end() &&
-           was->state == scheduler::HeldReplica::State::kBusy;
-  });
-}
-
-void Keeper::refuse_too_large(Kept& k) {
-  const Refusal refusal = too_large(k.deployment().key(), k.bytes, options_.limits.bytes);
-  const TimePoint until = context_->clock.now() + kTooLargeFor;
-  k.restarts.not_before = until;
-  k.wanted_since = {};
-  k.bytes = 0;
-  k.estimated = false;
-  k.deployment().change_view(
-      [&](Deployment::View& view) { view.last_error = refusal.error.message; });
-  if (revision_failed(k, refusal.error.message)) return;
-  const Kept::Count have = k.count();
-  if (have.have() + have.old() != 0) return;
-  step(k, Turn::kFail);
-  k.deployment().shut_gate(refusal, until);
-  k.deployment().fail_waiting(refusal);
-}
-
-namespace {
-
-workers::ReplicaSpec replica_spec(const Revision& revision, const Terms& terms) {
-  const DeploymentSpec& d = revision.spec();
-  workers::ReplicaSpec spec;
-  spec.deployment = to_string(d.key);
-  spec.plugin = revision.plugin();
-  spec.grant = revision.grant();
-  spec.isolation = d.isolation;
-  spec.model_name = d.key.model;
-  spec.model_path = d.model_path;
-  spec.options = revision.options();
-  spec.environment = d.environment;
-  for (const auto& [name, value] : d.environment) {
-    if (std::ranges::find(d.secrets, name) != d.secrets.end()) spec.secrets.push_back(value);
-  }
-  spec.lease.flavor = flavor_of(d, terms).value_or("");
-  return spec;
-}
-
-}  // namespace
-
-void Keeper::ask_estimate(Kept& k) {
-  if (k.asking_estimate) return;
-  k.asking_estimate = true;
-  launcher_.estimate(replica_spec(*k.revision, k.wanted->terms()),
-                     [this, alive = std::weak_ptr(alive_),
-                      revision = k.revision](const Result<workers::Estimate>& estimate) {
-                       if (alive.expired()) return;
-                       Kept* kept = find(revision->deployment());
-                       if (!kept || kept->revision != revision) return;
-                       kept->asking_estimate = false;
-                       kept->estimated = true;
-                       // A plugin that cannot tell is measured once it is ready; a folder that is
-                       // wrong is told of by the load, in full.
-                       if (estimate) {
-                         kept->bytes = estimate->host_bytes;
-                         kept->estimated_bytes = estimate->host_bytes + estimate->mapped_bytes;
-                         kept->threads = estimate->threads;
-                       }
-                       revision->deployment().nudge();
-                     });
-}
-
-void Keeper::launch(Kept& k, std::uint64_t id) {
-  const TimePoint now = context_->clock.now();
-  Deployment& deployment = k.deployment();
-  auto slot = std::make_shared<ReplicaSlot>(id, k.revision->shared_deployment(), k.revision, *this);
-  const TimePoint waiting = deployment.take_waiting_since();
-  slot->kept.decided = std::exchange(k.wanted_since, TimePoint{});
-  slot->kept.waiting_since = waiting == TimePoint{} ? slot->kept.decided : waiting;
-  slot->kept.launched = slot->kept.progressed = now;
-  slot->kept.predicted_bytes = k.bytes;
-  k.slots.push_back(slot);
-  if (!k.ever_ready) step(k, Turn::kFirstLoad);
-  deployment.change_view([](Deployment::View& view) { view.progress = {0, "fork"}; });
-
-  workers::ReplicaSpec spec = replica_spec(*k.revision, k.wanted->terms());
-  spec.lease.threads = k.threads == 0 ? options_.threads : std::min(k.threads, options_.threads);
-  slot->kept.threads = spec.lease.threads;
-  const std::uint64_t expected = k.estimated_bytes == 0 ? 0 : std::max(k.estimated_bytes, k.bytes);
-  spec.lease.memory_bytes =
-      scheduler::memory_limit({k.revision->spec().limits.memory, expected, options_.limits.bytes});
-  spec.lease.estimated_bytes = k.estimated_bytes;
-  slot->kept.flavor = spec.lease.flavor;
-  slot->note_memory(k.bytes);
-  slot->begin_use();
-  slot->attach(launcher_.launch(spec, *slot));
-}
-
 // What replicas report.
 
 void Keeper::on_progress(ReplicaSlot& slot, double done, std::string_view what) {
@@ -382,8 +161,8 @@ void Keeper::on_ready(ReplicaSlot& slot, const workers::StartTimes& times) {
   slot.kept.times = times;
   slot.kept.became_ready = context_->clock.now();
   slot.note_idle(slot.kept.became_ready);
-  if (const std::uint64_t bytes = slot.replica().memory_bytes(); bytes != 0) k->bytes = bytes;
-  slot.note_memory(k->bytes);
+  ledger_.note_ready(slot.id(), slot.shared_replica());
+  learn_memory(*k, slot);
   slot.deployment().open_gate();
   log::info("replica ready", {{"deployment", to_string(slot.deployment().key())},
                               {"pid", slot.replica().pid()},
@@ -400,8 +179,9 @@ void Keeper::on_first_answer(ReplicaSlot& slot, TimePoint when) {
   if (!k) return;
   k->restarts = {};
   ColdStart cold = note_cold_start(slot, when);
-  slot.deployment().change_view(
-      [&](Deployment::View& view) { view.last_cold_start = std::move(cold); });
+  slot.deployment().change_view([&](Deployment::View& view) {
+    view.last_cold_start = std::make_unique<ColdStart>(std::move(cold));
+  });
   refresh(*k);
 }
 
@@ -409,6 +189,7 @@ void Keeper::on_gone(const std::shared_ptr<ReplicaSlot>& slot, const workers::Go
   Deployment& deployment = slot->deployment();
   slot->end_use();
   slot->forget_keeper();
+  give_back(*slot);
   Kept* k = find(deployment);
   if (!k) return;
   const bool asked = slot->closed();
@@ -477,7 +258,7 @@ void Keeper::end(Kept& k, ReplicaSlot& slot, milliseconds grace) {
   slot.close();
   if (slot.attached()) {
     if (slot.kept.ready) {
-      if (const std::uint64_t bytes = slot.replica().memory_bytes(); bytes != 0) k.bytes = bytes;
+      learn_memory(k, slot);
       publish(k);
     }
     slot.replica().stop(grace);
@@ -513,7 +294,7 @@ void Keeper::show_gauges(const Kept& k) {
 
 void Keeper::refresh(Kept& k) {
   for (const auto& slot : k.slots) {
-    if (slot->kept.ready && slot->attached()) slot->note_memory(slot->replica().memory_bytes());
+    note_memory(*slot);
   }
   const Kept::Count have = k.count();
   if (!k.removed && !k.off && have.starting == 0 && !lacks(k)) step(k, Turn::kStanding);

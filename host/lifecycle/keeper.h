@@ -10,22 +10,18 @@
 #include "host/domain/host_spec.h"
 #include "host/lifecycle/deployment.h"
 #include "host/lifecycle/kept.h"
+#include "host/lifecycle/ledger.h"
 #include "host/lifecycle/replica_slot.h"
 #include "host/scheduler/placement.h"
 
 namespace tenon::lifecycle {
 
-// What all replicas may take together.
-struct RoomLimits {
-  unsigned replicas = 0;
-  std::uint64_t bytes = 0;  // 0: not limited
-};
-
 struct KeeperOptions {
   RoomLimits limits;
   milliseconds drain{30'000};  // a replica that is ended may finish its requests for so long
-  unsigned threads = 1;        // for a replica whose plugin does not say how many it wants
+  devices::Cpus cpus;          // of this machine; set_gpus() tells of the rest
   scheduler::RestartPolicy restarts;
+  std::function<void(bool)> devices_held;  // whether any replica holds a device; may be empty
 };
 
 // What is known of a deployment from before.
@@ -45,6 +41,9 @@ class Keeper {
   ~Keeper();
 
   void set_limits(const RoomLimits&, milliseconds drain);
+  // What the driver said last. Replicas on devices that are lost or failing are drained.
+  void set_gpus(devices::Gpus);
+  const Ledger& ledger() const { return ledger_; }
   // A new deployment with its past, or a new revision, terms or canary of one. Replicas that serve
   // it as well are kept; the others serve until as many new ones are ready.
   void adopt(const std::shared_ptr<const Revision>&, const std::shared_ptr<const Canary>& = {},
@@ -77,13 +76,23 @@ class Keeper {
 
   void give_up_stuck_loads(Kept&);
   void scale_down(Kept&);
+
+  // ---- room: placing.cc
   void claim(Kept&);
   void ask_estimate(Kept&);
   void make_go(const std::vector<std::uint64_t>& victims);
   void settle_claims();
   bool settle_once();
-  void launch(Kept&, std::uint64_t slot);
-  void refuse_too_large(Kept&);
+  void sift_claims();
+  std::vector<WaitingClaim> decidable();
+  void follow(Kept&, const WaitingClaim&, const scheduler::Decision&);
+  void launch(Kept&, std::uint64_t slot, const scheduler::Decision&);
+  void give_back(const ReplicaSlot&);
+  void refuse_unplaced(Kept&, const scheduler::Decision&);
+  static void show_placement(Kept&, std::string words);
+  void note_memory(ReplicaSlot&);
+  void learn_memory(Kept&, ReplicaSlot&);
+  void retire_troubled(Kept&);
   std::vector<scheduler::HeldReplica> held() const;
   scheduler::Inventory inventory(const std::vector<scheduler::HeldReplica>&) const;
 
@@ -119,6 +128,7 @@ class Keeper {
   std::shared_ptr<Context> context_;
   workers::ReplicaLauncher& launcher_;
   KeeperOptions options_;
+  Ledger ledger_;
   std::map<std::uint64_t, Kept> deployments_;  // removed ones until their replicas are gone
   std::vector<WaitingClaim> claims_;           // first come, first served
   std::set<std::pair<TimePoint, std::uint64_t>> schedule_;  // when to consider which deployment

@@ -52,26 +52,26 @@ std::uint64_t Kept::memory_bytes() const {
 
 void Kept::forget_learned() {
   restarts = {};
-  bytes = estimated_bytes = 0;
+  bytes = estimated_bytes = device_bytes = 0;
   threads = 0;
   estimated = asking_estimate = false;
 }
 
 bool flavor_allowed(const Terms& terms, const std::string& flavor) {
   if (!terms.allowed_flavors) return true;
-  return std::ranges::any_of(*terms.allowed_flavors, [&](const std::string& allowed) {
-    return flavor.empty() ? allowed.starts_with("cpu/") : allowed == flavor;
-  });
+  return std::ranges::find(*terms.allowed_flavors, flavor) != terms.allowed_flavors->end();
 }
 
-std::optional<std::string> flavor_of(const DeploymentSpec& spec, const Terms& terms) {
-  if (spec.flavors.empty()) {
-    return flavor_allowed(terms, "") ? std::optional(std::string()) : std::nullopt;
+std::optional<std::vector<Flavor>> flavors_of(const DeploymentSpec& spec, const Terms& terms) {
+  std::vector<Flavor> out;
+  if (spec.flavors.empty() && !terms.allowed_flavors) return out;
+  const bool any_cpu = spec.flavors.empty();
+  for (const std::string& name : any_cpu ? *terms.allowed_flavors : spec.flavors) {
+    const auto flavor = parse_flavor(name);
+    if (!flavor || !flavor_allowed(terms, name)) continue;
+    if (!any_cpu || flavor->type == FlavorType::kCpu) out.push_back(*flavor);
   }
-  for (const std::string& flavor : spec.flavors) {
-    if (flavor_allowed(terms, flavor)) return flavor;
-  }
-  return std::nullopt;
+  return out.empty() ? std::nullopt : std::optional(std::move(out));
 }
 
 }  // namespace tenon::lifecycle

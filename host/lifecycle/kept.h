@@ -18,28 +18,30 @@ struct Kept {
   std::shared_ptr<const Revision> wanted;    // as given last; not `revision` when that one failed
   std::shared_ptr<const Revision> serving;   // that requests are for
   std::shared_ptr<const Revision> previous;  // once served, until `revision` does
-  bool proven = false;                       // a replica of `revision` was ready once
-  bool ever_ready = false;                   // a replica of any was
   std::uint64_t told_ready = 0, told_failed = 0;    // numbers of the last revisions that were
   std::vector<std::shared_ptr<ReplicaSlot>> slots;  // until their processes are gone
   Phase phase = Phase::kCreated;
-  bool off = false;  // deactivated, forbidden, or a canary that failed
+  bool off = false;         // deactivated, forbidden, or a canary that failed
+  bool proven = false;      // a replica of `revision` was ready once
+  bool ever_ready = false;  // a replica of any was
 
   // Requests are on their way from one revision to another.
   unsigned scale_before = 0;   // replicas that the earlier one had ready
   unsigned at_least = 0;       // of the new one
   bool sharing = false;        // both get requests
   bool canary_leaves = false;  // it is what follows, and goes when all requests have moved
+  bool removed = false;
 
   scheduler::Restarts restarts;
   std::unique_ptr<Meter> meter;       // since it was first asked
   std::uint64_t bytes = 0;            // of a replica: measured, else predicted; 0: not known
   std::uint64_t estimated_bytes = 0;  // by its plugin, mapped files too; 0: not known
+  std::uint64_t device_bytes = 0;     // of a replica on each of its devices; as bytes
   unsigned threads = 0;               // as predicted
   bool asking_estimate = false;
   bool estimated = false;
-  bool claims = false;  // stands among those that wait for room
-  bool removed = false;
+  bool claims = false;       // stands among those that wait for room
+  bool unplaced = false;     // refused for a while, since this machine has no place for it
   TimePoint wanted_since{};  // another replica; zero: none is wanted
   TimePoint idle_check{};    // zero: none
   TimePoint check_at{};      // when it is considered next; zero: when something happens
@@ -66,8 +68,9 @@ struct Kept {
   void forget_learned();
 };
 
-// Where a replica would be placed; nothing when the terms leave no flavor. "" is any CPU.
-std::optional<std::string> flavor_of(const DeploymentSpec&, const Terms&);
+// Where a replica may be placed, the best first; nothing when the terms leave no flavor. Empty is
+// any CPU.
+std::optional<std::vector<Flavor>> flavors_of(const DeploymentSpec&, const Terms&);
 bool flavor_allowed(const Terms&, const std::string& flavor);
 
 }  // namespace tenon::lifecycle

@@ -23,6 +23,8 @@ std::string_view to_string(LifeEvent::Type type) {
       return "Breaker";
     case kPolicy:
       return "Policy";
+    case kDevice:
+      return "Device";
     case kGone:
       return "Gone";
   }

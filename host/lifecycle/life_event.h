@@ -23,6 +23,7 @@ struct LifeEvent {
     kEvicted,  // an idle replica made room for another deployment
     kBreaker,  // opened: nothing is started for a while
     kPolicy,   // policies changed what may run
+    kDevice,   // a replica's device is lost or failing
     kGone,     // deleted, and its last replica is gone
   };
   std::chrono::system_clock::time_point when;

@@ -95,14 +95,28 @@ Refusal breaker_open(const DeploymentKey& key, unsigned failures, std::string_vi
                 1);
 }
 
-Refusal too_large(const DeploymentKey& key, std::uint64_t bytes, std::uint64_t limit) {
-  // Waiting does not help: only another configuration does.
-  return refuse(api::kWorkloadFailed, Code::kExhausted,
-                bytes == 0 ? fmt::format("deployment {} cannot start: the host allows no replica",
-                                         to_string(key))
-                           : fmt::format("deployment {} needs {} bytes of memory, the host allows "
-                                         "{} for all replicas",
-                                         to_string(key), bytes, limit));
+namespace {
+
+Refusal no_place(const ApiError& api, Code code, const DeploymentKey& key, std::string_view why,
+                 unsigned retry_after = 0) {
+  return refuse(api, code,
+                fmt::format("deployment {} cannot run on this host: {}", to_string(key), why),
+                retry_after);
+}
+
+}  // namespace
+
+// Waiting does not help: only another configuration does.
+Refusal too_large(const DeploymentKey& key, std::string_view why) {
+  return no_place(api::kWorkloadFailed, Code::kExhausted, key, why);
+}
+
+Refusal no_such_device(const DeploymentKey& key, std::string_view why) {
+  return no_place(api::kPolicyViolation, Code::kPrecondition, key, why);
+}
+
+Refusal devices_out_of_use(const DeploymentKey& key, std::string_view why) {
+  return no_place(api::kUnavailable, Code::kUnavailable, key, why, 5);
 }
 
 Refusal crashed_once(const DeploymentKey& key, const Error& cause) {

@@ -29,7 +29,11 @@ Refusal queue_full(const DeploymentKey&, unsigned limit);
 Refusal waited_too_long(const DeploymentKey&, std::chrono::milliseconds waited, const Progress&);
 Refusal load_failed(const DeploymentKey&, const Error& cause);
 Refusal breaker_open(const DeploymentKey&, unsigned failures, std::string_view last_error);
-Refusal too_large(const DeploymentKey&, std::uint64_t bytes, std::uint64_t limit);
+// The machine has no place for it, says the scheduler: nothing of its flavors, nothing large
+// enough, or only what is lost or failing and may come back.
+Refusal no_such_device(const DeploymentKey&, std::string_view why);
+Refusal too_large(const DeploymentKey&, std::string_view why);
+Refusal devices_out_of_use(const DeploymentKey&, std::string_view why);
 
 // A worker died under the request: once, and it cannot be repeated; or twice.
 Refusal crashed_once(const DeploymentKey&, const Error& cause);

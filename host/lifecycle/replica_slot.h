@@ -34,6 +34,7 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   // Of its revision: another one when that changed nothing that a worker sees. [any]
   std::uint64_t number() const { return number_.load(std::memory_order_relaxed); }
   workers::Replica& replica() const { return *replica_; }  // [any] once it was published as ready
+  const std::shared_ptr<workers::Replica>& shared_replica() const { return replica_; }  // [control]
 
   // [event loops] Counts a request in. Returns how many are inside with it (passive ones not
   // counted); 0: closed.
@@ -65,7 +66,6 @@ class ReplicaSlot final : public workers::ReplicaObserver,
   struct Kept {
     bool ready = false;
     std::string flavor;
-    std::uint64_t predicted_bytes = 0;
     unsigned threads = 1;                 // of its lease
     std::chrono::nanoseconds cpu_seen{};  // counted for the scale already
     TimePoint waiting_since{};            // of the oldest request that it was started for

@@ -84,7 +84,7 @@ void Keeper::take_terms(Kept& k) {
   const Terms& terms = k.wanted->terms();
   const DeploymentKey& key = k.deployment().key();
   std::optional<std::string> forbidden = terms.forbidden;
-  if (!forbidden && !flavor_of(k.revision->spec(), terms)) {
+  if (!forbidden && !flavors_of(k.revision->spec(), terms)) {
     forbidden = "none of its flavors is allowed";
   }
   if (!terms.enabled) {
@@ -125,9 +125,9 @@ void Keeper::retire_disallowed(Kept& k) {
   unsigned retired = 0;
   for (const auto& slot : k.slots) {
     if (slot->closed() || flavor_allowed(k.wanted->terms(), slot->kept.flavor)) continue;
-    k.deployment().record(Type::kPolicy, slot->number(),
-                          fmt::format("a replica on {} ends: its flavor is not allowed any more",
-                                      slot->kept.flavor.empty() ? "cpu" : slot->kept.flavor));
+    k.deployment().record(
+        Type::kPolicy, slot->number(),
+        fmt::format("a replica on {} ends: its flavor is not allowed any more", slot->kept.flavor));
     retired += slot->kept.ready ? 1 : 0;
     end(k, *slot, options_.drain);
   }

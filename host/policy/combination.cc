@@ -214,4 +214,20 @@ Result<void> check_placement(const Level& environment, const Level& deployment,
   return {};
 }
 
+Result<std::vector<Flavor>> allowed_at(const Level& environment, const Level& deployment,
+                                       const Location& location, std::span<const Flavor> flavors) {
+  std::vector<Flavor> out;
+  std::optional<Error> first;
+  for (const Flavor& flavor : flavors) {
+    auto allowed = check_placement(environment, deployment, location, flavor);
+    if (allowed) {
+      out.push_back(flavor);
+    } else if (!first) {
+      first = std::move(allowed.error());
+    }
+  }
+  if (out.empty() && first) return std::unexpected(*std::move(first));
+  return out;
+}
+
 }  // namespace tenon::policy

@@ -62,5 +62,8 @@ Result<void> check_listed(const Level& environment, const Level& deployment,
 // Whether the policies as they are now allow this very place; the error names those that do not.
 Result<void> check_placement(const Level& environment, const Level& deployment, const Location&,
                              const Flavor&);
+// Those of these flavors that they allow there; the error, when there are none, is the first one's.
+Result<std::vector<Flavor>> allowed_at(const Level& environment, const Level& deployment,
+                                       const Location&, std::span<const Flavor>);
 
 }  // namespace tenon::policy

@@ -45,6 +45,7 @@ class HostReplica final : public Replica,
   void cancel(RequestId) override;
   void stop(milliseconds grace) override;
   std::uint64_t memory_bytes() const override { return state_->host_bytes.load(); }
+  std::uint64_t device_bytes(std::size_t) const override { return 0; }
   std::chrono::nanoseconds cpu_time() const override { return {}; }
   int pid() const override { return 0; }
 

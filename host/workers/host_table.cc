@@ -276,11 +276,13 @@ tenon_host_api HostTable::make_api() {
     }
     return TENON_NOT_FOUND;
   };
-  api.report_memory = [](tenon_host* host, std::uint32_t kind, std::int32_t,
+  api.report_memory = [](tenon_host* host, std::uint32_t kind, std::int32_t device,
                          std::uint64_t bytes) noexcept {
     SharedState* state = of(host).state_;
     if (state == nullptr) return;
-    (kind == TENON_MEMORY_HOST ? state->host_bytes : state->device_bytes).store(bytes);
+    if (kind == TENON_MEMORY_HOST) return state->host_bytes.store(bytes);
+    const auto ordinal = static_cast<std::size_t>(std::max(device, 0));
+    if (ordinal < state->device_bytes.size()) state->device_bytes[ordinal].store(bytes);
   };
   api.load_progress = [](tenon_host* host, double done, tenon_str what) noexcept {
     of(host).outlet_.progress(done, view(what));

@@ -48,7 +48,7 @@ void fields(IO& io, M& m) {
   } else if constexpr (std::is_same_v<T, Pong>) {
     io(m.code, m.text);
   } else if constexpr (std::is_same_v<T, Estimated>) {
-    io(m.estimate.host_bytes, m.estimate.mapped_bytes, m.estimate.threads);
+    io(m.estimate.host_bytes, m.estimate.mapped_bytes, m.estimate.device_bytes, m.estimate.threads);
   } else if constexpr (std::is_same_v<T, Probed>) {
     io(m.score, m.reason);
   } else if constexpr (std::is_same_v<T, CacheCall>) {

@@ -113,6 +113,8 @@ class Replica {
 
   // [any] Bytes of private memory (proportional set of a worker) as last measured; 0 when unknown.
   virtual std::uint64_t memory_bytes() const = 0;
+  // [any] Bytes that it holds on this device of its lease, by its own count; 0 when it never said.
+  virtual std::uint64_t device_bytes(std::size_t ordinal) const = 0;
   // [any] Processor time that it has used; 0 when unknown, as inside the host.
   virtual std::chrono::nanoseconds cpu_time() const = 0;
   // [any] Process id; 0 inside the host.
@@ -144,6 +146,9 @@ class ReplicaObserver {
   virtual void on_gone(const Gone&) = 0;
   virtual void on_room(unsigned loop) = 0;
 };
+
+// More devices than this have no replica.
+inline constexpr std::size_t kMostLeasedDevices = 16;
 
 // A GPU, or a MIG slice of one.
 struct LeasedDevice {
@@ -179,6 +184,7 @@ struct ReplicaSpec {
 struct Estimate {
   std::uint64_t host_bytes = 0;
   std::uint64_t mapped_bytes = 0;
+  std::uint64_t device_bytes = 0;  // on each device; 0: not known
   unsigned threads = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "host/domain/error.h"
 #include "host/workers/descriptor.h"
+#include "host/workers/replica.h"
 #include "host/workers/ring.h"
 
 // The memory that a worker shares with the host: one sealed memfd with a page of state and metric
@@ -22,7 +23,7 @@ inline constexpr std::uint32_t kMaxMetricCells = 2000;
 struct SharedState {
   alignas(64) std::atomic<std::uint32_t> cancel_load;  // the host's: give up loading
   alignas(64) std::atomic<std::uint64_t> host_bytes;   // the worker's: report_memory()
-  std::atomic<std::uint64_t> device_bytes;
+  std::array<std::atomic<std::uint64_t>, kMostLeasedDevices> device_bytes;  // by ordinal
   std::atomic<std::uint32_t> log_level;  // the host's: the lowest level that it keeps
   alignas(64) std::array<std::atomic<std::uint64_t>, kMaxMetricCells> cells;  // bits of doubles
 };

@@ -432,6 +432,11 @@ void WorkerReplica::read_memory() {
   }
 }
 
+std::uint64_t WorkerReplica::device_bytes(std::size_t ordinal) const {
+  if (!region_ || ordinal >= spec_.lease.devices.size()) return 0;
+  return region_->state().device_bytes[ordinal].load(std::memory_order_relaxed);
+}
+
 std::vector<PluginMetric> WorkerReplica::metrics() const {
   return region_ ? metrics_.read(region_->state()) : std::vector<PluginMetric>{};
 }

@@ -57,6 +57,7 @@ class WorkerReplica final : public Replica,
   void cancel(RequestId) override;
   void stop(milliseconds grace) override;
   std::uint64_t memory_bytes() const override { return memory_.load(std::memory_order_relaxed); }
+  std::uint64_t device_bytes(std::size_t ordinal) const override;
   std::chrono::nanoseconds cpu_time() const override { return process_cpu(pid()); }
   int pid() const override { return pid_.load(std::memory_order_relaxed); }
 

@@ -31,6 +31,7 @@ class IdleReplica final : public workers::Replica {
     boost::asio::post(*control, [this] { observer->on_gone({}); });
   }
   std::uint64_t memory_bytes() const override { return 0; }
+  std::uint64_t device_bytes(std::size_t) const override { return 0; }
   std::chrono::nanoseconds cpu_time() const override { return {}; }
   int pid() const override { return 0; }
 
@@ -116,6 +117,7 @@ void dispatch(benchmark::State& state) {
   log::configure(LogFormat::kText, LogLevel::kError);
   KeeperOptions options;
   options.limits = {8, 0};
+  options.cpus.flavor = {FlavorType::kCpu, "x86"};
   Deployments deployments(loops, launcher, clock, metrics, options);
   auto manifest = std::make_shared<plugins::Manifest>();
   std::vector<Wanted> wanted;

@@ -38,7 +38,7 @@ bool asked() {
 // Started by the host. Ends when the host does, and when there is nothing to ask.
 int main(int argc, char**) {
   if (argc != 1 || ::fcntl(kHost, F_GETFD) < 0) {
-    std::fputs("tenon-devices is started by `tenon serve` and `tenon get devices`.\n", stderr);
+    std::fputs("tenon-devices is started by `tenon serve` and `tenon doctor`.\n", stderr);
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

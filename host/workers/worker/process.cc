@@ -108,7 +108,8 @@ void Process::estimate(const msg::AskEstimate& ask) {
   if (code != TENON_OK) {
     fail_start(workers::to_error(code, error), "estimate");
   } else {
-    outlet_.send(msg::Estimated{{estimate.host_bytes, estimate.mapped_bytes, estimate.threads}},
+    outlet_.send(msg::Estimated{{estimate.host_bytes, estimate.mapped_bytes, estimate.device_bytes,
+                                 estimate.threads}},
                  true);
   }
 }

@@ -38,6 +38,11 @@ TEST(Doctor, TellsWhatALackCosts) {
   EXPECT_EQ(check_processor(cpus).state, State::kOk);
   EXPECT_EQ(check_descriptors(4'000'000'000).state, State::kMissing);
   EXPECT_EQ(check_gpus({}).state, State::kMissing);
+  devices::Gpus gpus;
+  gpus.devices.resize(1);
+  gpus.devices[0].name = "Tesla T4";
+  gpus.devices[0].flavor = {FlavorType::kGpu, "t4"};
+  EXPECT_EQ(check_gpus(gpus).found, "Tesla T4 (gpu/t4)");
   EXPECT_EQ(check_docker("/nowhere/docker.sock").state, State::kMissing);
 }
 

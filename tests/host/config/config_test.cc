@@ -351,8 +351,10 @@ TEST(Config, TheReferenceIsComplete) {
   defaults.file = config.file;
   defaults.host.loops = 2;                       // the exceptions that the
   defaults.host.limits.memory = 12'000'000'000;  // reference itself marks
-  std::get<DeploymentSpec>(defaults.resources[0].spec).limits.memory = 2ULL << 30;
-  std::get<DeploymentSpec>(defaults.resources[0].spec).canary = CanaryShare{10, 0};
+  auto& echo = std::get<DeploymentSpec>(defaults.resources[0].spec);
+  echo.limits.memory = 2ULL << 30;
+  echo.limits.device_memory = 16ULL << 30;
+  echo.canary = CanaryShare{10, 0};
   defaults.host.control_listen = {{"127.0.0.1", 8081}};
   defaults.host.tls = {"/work-folder/var/tls/cert.pem", "/work-folder/var/tls/key.pem"};
   defaults.plugins = config.plugins;

@@ -29,10 +29,10 @@ class ServedKeys : public GatewayTest {
     if (!usage_.open(store_)) std::abort();
     keys_.emplace(store_, access_, access::system_random(), std::chrono::system_clock::now);
     catalog_ = *control::Catalog::open(store_, "default", {}, std::chrono::system_clock::now);
-    rest_.emplace(control::Api::Parts{loops_, *catalog_, store_, dispatcher_,
-                                      [] { return std::make_shared<control::Known>(); }, machine_,
-                                      "default", *keys_, access_, usage_, events_, *logs_,
-                                      [](std::string_view) { return std::string(); }});
+    rest_.emplace(control::Api::Parts{
+        loops_, *catalog_, store_, dispatcher_, [] { return std::make_shared<control::Known>(); },
+        machine_, "default", *keys_, access_, usage_, events_, *logs_,
+        [](std::string_view) { return std::string(); }, ledger_, "node-1"});
     api_ = [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
       rest_->handle(request, std::move(reply));
     };
@@ -56,6 +56,7 @@ class ServedKeys : public GatewayTest {
 
   NoMachine machine_;
   store::testing::MemoryStore store_;
+  lifecycle::Ledger ledger_{devices::Cpus{}, lifecycle::RoomLimits{}};
   control::UsageBooks usage_{loops_.control(), [](auto what) { what(); }};
   control::EventBooks events_{loops_.control(), [](auto what) { what(); }, store_};
   const std::shared_ptr<control::LogBook> logs_ =

@@ -277,6 +277,10 @@ std::uint64_t FakeReplica::memory_bytes() const {
   return launcher_.of(spec).memory;
 }
 
+std::uint64_t FakeReplica::device_bytes(std::size_t) const {
+  return launcher_.of(spec).device_memory;
+}
+
 std::chrono::nanoseconds FakeReplica::cpu_time() const {
   return launcher_.of(spec.model_name).cpu;
 }

@@ -45,7 +45,8 @@ struct Behaviour {
   bool dies = false;      // when a request enters
   unsigned room = 1'000;  // requests inside at once
   std::uint64_t memory = 0;
-  milliseconds cpu{0};  // processor time used so far
+  std::uint64_t device_memory = 0;  // on each
+  milliseconds cpu{0};              // processor time used so far
   workers::Estimate estimate = {};
   workers::Usage usage = {};  // of each answer
 };
@@ -65,6 +66,7 @@ class FakeReplica final : public workers::Replica,
   void cancel(workers::RequestId) override;
   void stop(milliseconds grace) override;
   std::uint64_t memory_bytes() const override;
+  std::uint64_t device_bytes(std::size_t) const override;
   std::chrono::nanoseconds cpu_time() const override;
   int pid() const override { return pid_; }
 

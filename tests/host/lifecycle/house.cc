@@ -131,7 +131,9 @@ std::vector<Phase> Diary::phases() const {
 
 House::House(unsigned n) : loops(n) {
   options.limits = {100, 0};
-  options.threads = 2;
+  options.cpus.usable = 2;
+  options.cpus.flavor = {FlavorType::kCpu, "x86"};
+  options.devices_held = [this](bool any) { devices_held = any; };
   deployments =
       std::make_unique<Deployments>(loops, launcher, clock, metrics, options, &diary, &meter);
   loops.start();
@@ -194,6 +196,15 @@ void House::limits(unsigned replicas, std::uint64_t bytes) {
   std::promise<void> done;
   boost::asio::post(loops.control(), [&] {
     deployments->set_limits({replicas, bytes}, milliseconds(1000));
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void House::gpus(devices::Gpus gpus) {
+  std::promise<void> done;
+  boost::asio::post(loops.control(), [&] {
+    deployments->set_gpus(std::move(gpus));
     done.set_value();
   });
   done.get_future().wait();

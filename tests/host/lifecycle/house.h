@@ -96,6 +96,7 @@ class House {
   static void change(Wanted&, const std::function<void(DeploymentSpec&)>&);
   void apply(std::vector<Wanted>);
   void limits(unsigned replicas, std::uint64_t bytes = 0);
+  void gpus(devices::Gpus);
   std::shared_ptr<Client> send(const std::string& model, std::string body = "x", unsigned loop = 0);
   void send(const std::shared_ptr<Client>&, const std::string& model);
   std::shared_ptr<Client> ask(const std::string& model, std::string path, unsigned loop = 0);
@@ -109,6 +110,7 @@ class House {
   Diary diary;
   metering::Meter meter{[this] { return metering::Moment{clock.now(), clock.wall()}; }};
   KeeperOptions options;
+  std::atomic<bool> devices_held{false};
   std::unique_ptr<Deployments> deployments;
 };
 

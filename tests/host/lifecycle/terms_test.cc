@@ -97,6 +97,14 @@ TEST(Terms, AReplicaOnAFlavorThatIsNotAllowedAnyMoreIsDrainedAndReplaced) {
   house.launcher.behave("m", {.answers = false});
   Wanted wanted = House::wanted("m", {.min_replicas = 1, .max_replicas = 2});
   House::change(wanted, [](DeploymentSpec& spec) { spec.flavors = {"gpu/l4", "gpu/t4"}; });
+  devices::Gpus gpus;
+  for (const char* name : {"l4", "t4"}) {
+    devices::Gpu& gpu = gpus.devices.emplace_back();
+    gpu.uuid = name;
+    gpu.flavor = {FlavorType::kGpu, name};
+    gpu.memory_bytes = 1'000;
+  }
+  house.gpus(gpus);
   house.apply({wanted});
   EXPECT_TRUE(eventually([&] { return house.status("m").replicas_ready == 1; }));
   const auto before = house.launcher.only("m");

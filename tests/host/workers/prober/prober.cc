@@ -121,6 +121,10 @@ class ProberInstance {
     if (path == "/cache-get") return reply.send(200, {}, get());
     if (path == "/lease") return reply.send(200, {}, told());
     if (path == "/sees") return reply.send(200, {}, seen());
+    if (path == "/take") {  // so many bytes of its first device, it says
+      host_.api()->report_memory(host_.api()->host, TENON_MEMORY_CUDA, 0, std::stoull(body));
+      return reply.send(200, {}, "");
+    }
     const auto attempt = kAttempts.find(path);
     if (attempt == kAttempts.end()) return reply.send(404, {}, "");
     reply.send(200, {}, std::to_string(attempt->second(body)));
@@ -198,8 +202,12 @@ class Prober {
 
   explicit Prober(tenon::sdk::Host host) : host_(host) {}
   Result<tenon::sdk::Probe> probe(const Model&) { return tenon::sdk::Probe{1, "for tests"}; }
-  Result<tenon::sdk::Estimate> estimate(const Model&) {
-    return tenon::sdk::Estimate{1 << 20, 0, 0, 1};
+  Result<tenon::sdk::Estimate> estimate(const Model& model) {
+    std::uint64_t device_bytes = 0;
+    for (const auto& [name, value] : model.options) {
+      if (name == "deviceBytes") device_bytes = std::stoull(value);
+    }
+    return tenon::sdk::Estimate{1 << 20, 0, device_bytes, 1};
   }
   Result<std::unique_ptr<Prepared>> prepare(const Model&) { return std::make_unique<Prepared>(); }
   Result<std::unique_ptr<ProberInstance>> load(Prepared&, const Load& load) {
