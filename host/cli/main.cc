@@ -15,6 +15,7 @@
 #include "host/cli/plugin_new.h"
 #include "host/cli/plugin_validate.h"
 #include "host/cli/serve.h"
+#include "host/cli/simulate.h"
 
 namespace {
 
@@ -176,6 +177,21 @@ examples:
   tenon doctor --config configs/quickstart.toml
 )",
      tenon::cli::doctor},
+    {"simulate", "Plays a trace of requests against a machine that does not exist",
+     "CONFIG… --trace FILE [-o table|json|toml|yaml]",
+     R"(Decides as a host does (placement, eviction, scaling, policies), on a clock of its own, and prints
+cold starts, waits, refusals and how much of each flavor was used. CONFIG are files and folders that
+hold [[node]], [[workload]] and the resources of a fleet; docs/operators.md shows them.
+
+  --trace FILE            requests, as CSV or as lines of JSON: time and deployment, perhaps
+                          duration (both in seconds) and tokens; - is standard input
+  -o, --output FORM       table (default), json, toml or yaml
+
+examples:
+  tenon simulate machine.toml fleet --trace monday.csv
+  tenon simulate machine.toml fleet --trace monday.csv -o json
+)",
+     tenon::cli::simulate},
     {"completion", "Prints what completes these verbs in a shell", "bash|zsh",
      R"(examples:
   source <(tenon completion bash)
