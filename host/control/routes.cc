@@ -62,7 +62,7 @@ void list(Api& api, Call& call) {
   const std::size_t at = after.find('@');
   const ResourceKey from{kind, workspace, after.substr(0, at),
                          at == std::string::npos ? "" : after.substr(at + 1)};
-  // Item by item: a page of them as one tree takes half as long again.
+  // Item by item: a tree of the whole page takes more time, and more memory at once.
   std::string items;
   std::size_t count = 0;
   json::value next = nullptr;
