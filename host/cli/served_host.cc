@@ -87,15 +87,36 @@ void log_lines(const std::string& errors) {
   }
 }
 
-// Passes on whose status is new.
+// Passes on whose status is new, however many at once, on a thread that may block.
 class News final : public lifecycle::LifeObserver {
  public:
-  explicit News(std::function<void(const DeploymentKey&)> tell) : tell_(std::move(tell)) {}
-  void on_event(const DeploymentKey& key, const lifecycle::LifeEvent&) override { tell_(key); }
+  using Run = std::function<void(std::function<void()>)>;
+  using Tell = std::function<void(const DeploymentKey&)>;
+  News(Run run, Tell tell) : run_(std::move(run)), tell_(std::move(tell)) {}
+
+  void on_event(const DeploymentKey& key, const lifecycle::LifeEvent&) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!untold_.empty() && untold_.back() == key) return;
+      untold_.push_back(key);
+      if (untold_.size() > 1) return;
+    }
+    run_([this] {
+      std::vector<DeploymentKey> all;
+      {
+        const std::lock_guard lock(mutex_);
+        all.swap(untold_);
+      }
+      for (const DeploymentKey& each : all) tell_(each);
+    });
+  }
   void on_revision(const DeploymentKey&, std::uint64_t, Outcome, std::string_view) override {}
 
  private:
-  std::function<void(const DeploymentKey&)> tell_;
+  const Run run_;
+  const Tell tell_;
+  std::mutex mutex_;  // of what follows
+  std::vector<DeploymentKey> untold_;
 };
 
 }  // namespace
@@ -197,9 +218,10 @@ Result<void> ServedHost::start() {
                           machine_, config_.host.workspace, keys_, access_, usage_, events_, *logs_,
                           [this](std::string_view manager) { return keeper_.problem_of(manager); },
                           deployments_.ledger(), boost::asio::ip::host_name()});
-  news_ = std::make_unique<News>([this](const DeploymentKey& key) {
-    if (!stopping_) control_.run([this, key] { api_->watches().on_status(key); });
-  });
+  news_ = std::make_unique<News>([this](auto what) { control_.run(std::move(what)); },
+                                 [this](const DeploymentKey& key) {
+                                   if (!stopping_) api_->watches().on_status(key);
+                                 });
   log::listen([logs = logs_](const log::Line& line) { logs->add(line); });
   if (auto applied = keeper_.apply(*catalog_, files_, config_.host); !applied) {
     return std::unexpected(applied.error());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <utility>
 
 #include "host/telemetry/log.h"
@@ -21,7 +22,7 @@ EventBooks::EventBooks(boost::asio::io_context& control, Saver::Run run, store::
               .more =
                   [this] {
                     const std::lock_guard lock(mutex_);
-                    return !unwritten_.empty();
+                    return !events_.empty();
                   }}) {}
 
 // Of one that is gone the store keeps nothing.
@@ -29,8 +30,8 @@ void EventBooks::on_event(const DeploymentKey& key, const lifecycle::LifeEvent& 
   if (event.type == lifecycle::LifeEvent::Type::kGone) return;
   {
     const std::lock_guard lock(mutex_);
-    unwritten_.push_back({key, event.when, std::string(to_string(event.type)),
-                          std::string(to_string(event.phase)), event.revision, event.message});
+    events_.push_back({key, event.when, std::string(to_string(event.type)),
+                       std::string(to_string(event.phase)), event.revision, event.message});
   }
   saver_.soon();
 }
@@ -51,26 +52,38 @@ Result<void> EventBooks::write() {
     std::vector<store::Event> some;
     {
       const std::lock_guard lock(mutex_);
-      const auto count = static_cast<std::ptrdiff_t>(std::min(unwritten_.size(), kAtOnce));
-      some.assign(unwritten_.begin(), unwritten_.begin() + count);
+      const auto left = std::span(events_).subspan(written_);
+      const auto next = left.first(std::min(left.size(), kAtOnce));
+      some.assign(next.begin(), next.end());
     }
     if (some.empty()) return {};
     auto written = store_.add_events(some);
     const std::lock_guard lock(mutex_);
-    const std::size_t gone = written ? some.size()
-                             : unwritten_.size() > kMostUnwritten
-                                 ? unwritten_.size() - kMostUnwritten
-                                 : 0;
-    unwritten_.erase(unwritten_.begin(), unwritten_.begin() + static_cast<std::ptrdiff_t>(gone));
+    if (written) written_ += some.size();
+    forget(written ? events_.size() : kMostUnwritten);
     if (!written) return written;
   }
+}
+
+// What is written, once all is, so that the memory of many goes back whole; and the oldest of more
+// than `most`.
+void EventBooks::forget(std::size_t most) {
+  const std::size_t left = events_.size() - written_;
+  if (left == 0) {
+    events_ = {};
+  } else if (left > most) {
+    events_.erase(events_.begin(), events_.end() - static_cast<std::ptrdiff_t>(most));
+  } else {
+    return;
+  }
+  written_ = 0;
 }
 
 Result<std::vector<store::Event>> EventBooks::of(const DeploymentKey& key) {
   std::vector<store::Event> latest;
   {
     const std::lock_guard lock(mutex_);
-    std::ranges::copy_if(unwritten_, std::back_inserter(latest),
+    std::ranges::copy_if(std::span(events_).subspan(written_), std::back_inserter(latest),
                          [&](const store::Event& event) { return event.deployment == key; });
   }
   auto out = store_.events(key);

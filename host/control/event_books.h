@@ -2,7 +2,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
-#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -32,14 +31,16 @@ class EventBooks final : public lifecycle::LifeObserver {
   void on_revision(const DeploymentKey&, std::uint64_t, Outcome, std::string_view) override {}
 
  private:
-  Result<void> write();  // one after another
+  Result<void> write();           // one after another
+  void forget(std::size_t most);  // the mutex is held
 
   store::Store& store_;
   Saver saver_;
   std::mutex saving_;  // held while the store is waited for
   bool failing_ = false;
   std::mutex mutex_;  // of what follows; never held while the store is waited for
-  std::deque<store::Event> unwritten_;
+  std::vector<store::Event> events_;
+  std::size_t written_ = 0;  // the first ones of them
 };
 
 }  // namespace tenon::control
