@@ -70,7 +70,7 @@ Result<void> EventBooks::write() {
 void EventBooks::forget(std::size_t most) {
   const std::size_t left = events_.size() - written_;
   if (left == 0) {
-    events_ = {};
+    events_ = std::vector<store::Event>();
   } else if (left > most) {
     events_.erase(events_.begin(), events_.end() - static_cast<std::ptrdiff_t>(most));
   } else {

@@ -117,10 +117,23 @@ void Database::Finalize::operator()(sqlite3_stmt* statement) const {
 }
 
 Result<Database> Database::open(const std::string& file) {
-  Database database(file);
   // For its owner only: it holds secrets. SQLite's own files follow it.
   const int fd = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (fd >= 0) ::close(fd);
+  return connect(file);
+}
+
+// Nothing but SQLite may open and close a file that it has locked: that would undo its locks.
+Result<Database> Database::open_to_read(const std::string& file) {
+  auto database = connect(file);
+  if (!database) return database;
+  auto prepared = database->execute("PRAGMA query_only=ON; PRAGMA cache_size=-64");
+  if (!prepared) return std::unexpected(prepared.error());
+  return database;
+}
+
+Result<Database> Database::connect(const std::string& file) {
+  Database database(file);
   sqlite3* db = nullptr;
   const int result =
       sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);

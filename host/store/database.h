@@ -55,6 +55,8 @@ class Statement {
 class Database {
  public:
   static Result<Database> open(const std::string& file);
+  // Another connection, which reads what is committed while the first one writes.
+  static Result<Database> open_to_read(const std::string& file);
   Database(Database&&) noexcept = default;
   Database& operator=(Database&&) noexcept = default;
 
@@ -72,6 +74,7 @@ class Database {
   };
 
   explicit Database(std::string file) : file_(std::move(file)) {}
+  static Result<Database> connect(const std::string& file);
 
   std::string file_;
   std::unique_ptr<sqlite3, Close> db_;

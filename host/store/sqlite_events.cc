@@ -33,8 +33,8 @@ Result<void> SqliteStore::append(const Event& event) {
 }
 
 Result<std::vector<Event>> SqliteStore::events(const DeploymentKey& key) {
-  const std::lock_guard lock(mutex_);
-  Statement statement = db_.prepare(
+  const std::lock_guard lock(reading_);
+  Statement statement = reads_.prepare(
       "SELECT at, type, status, revision, message FROM event WHERE workspace = ? AND model = ? AND "
       "environment = ? ORDER BY number");
   bind_key(statement, key);

@@ -7,8 +7,9 @@
 
 namespace tenon::store {
 
-SqliteStore::SqliteStore(Database db, std::unique_ptr<StoreLock> lock, Bounds bounds)
-    : db_(std::move(db)), lock_(std::move(lock)), bounds_(bounds) {}
+SqliteStore::SqliteStore(Database db, Database reads, std::unique_ptr<StoreLock> lock,
+                         Bounds bounds)
+    : lock_(std::move(lock)), db_(std::move(db)), reads_(std::move(reads)), bounds_(bounds) {}
 
 SqliteStore::~SqliteStore() = default;
 
@@ -18,7 +19,10 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& file, 
   auto db = Database::open(file);
   if (!db) return std::unexpected(db.error());
   if (auto migrated = migrate(*db); !migrated) return std::unexpected(migrated.error());
-  return std::unique_ptr<SqliteStore>(new SqliteStore(*std::move(db), *std::move(lock), bounds));
+  auto reads = Database::open_to_read(file);
+  if (!reads) return std::unexpected(reads.error());
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(*std::move(db), *std::move(reads), *std::move(lock), bounds));
 }
 
 Result<std::uint64_t> SqliteStore::version() {
@@ -186,8 +190,8 @@ Result<std::map<DeploymentKey, std::uint64_t>> SqliteStore::last_revisions(std::
 }
 
 Result<std::vector<Revision>> SqliteStore::revisions(const DeploymentKey& key) {
-  const std::lock_guard lock(mutex_);
-  Statement statement = db_.prepare(
+  const std::lock_guard lock(reading_);
+  Statement statement = reads_.prepare(
       "SELECT number, document, created_at FROM revision WHERE workspace = ? AND model = ? AND "
       "environment = ? ORDER BY number DESC");
   bind_key(statement, key);
@@ -218,8 +222,8 @@ Result<void> SqliteStore::add_audit(std::span<const AuditEntry> entries) {
 
 Result<std::vector<AuditEntry>> SqliteStore::audit(std::optional<std::uint64_t> before,
                                                    std::size_t limit) {
-  const std::lock_guard lock(mutex_);
-  Statement statement = db_.prepare(
+  const std::lock_guard lock(reading_);
+  Statement statement = reads_.prepare(
       "SELECT number, at, who, action, resource, result FROM audit WHERE ? OR number < ? ORDER BY "
       "number "
       "DESC LIMIT ?");

@@ -40,7 +40,7 @@ class SqliteStore final : public Store {
                                         std::size_t limit) override;
 
  private:
-  SqliteStore(Database, std::unique_ptr<StoreLock>, Bounds);
+  SqliteStore(Database, Database reads, std::unique_ptr<StoreLock>, Bounds);
 
   // Parts of a transaction; the mutex is held.
   std::expected<Outcome, ApplyError> apply_one(const Change&, const Author&, std::uint64_t version);
@@ -54,9 +54,12 @@ class SqliteStore final : public Store {
   Result<void> add(const Use&);
   Result<void> forget_use(Time now);
 
-  std::mutex mutex_;  // of the connection; calls are short
-  Database db_;
   std::unique_ptr<StoreLock> lock_;
+  std::mutex mutex_;  // of the connection; held while a write waits for the disk
+  Database db_;
+  // What requests ask for is read here, so that none waits for the disk.
+  std::mutex reading_;
+  Database reads_;
   const Bounds bounds_;
   Time use_forgotten_{};  // when last
 };

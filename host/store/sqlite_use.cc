@@ -81,8 +81,8 @@ Result<std::vector<TokenCount>> SqliteStore::token_counts() {
 }
 
 Result<std::vector<Use>> SqliteStore::use(std::string_view workspace, Time from, Time to) {
-  const std::lock_guard lock(mutex_);
-  Statement statement = db_.prepare(
+  const std::lock_guard lock(reading_);
+  Statement statement = reads_.prepare(
       "SELECT workspace, model, environment, hour, revision, flavor, requests, input_tokens, "
       "output_tokens, replica_milliseconds, device_byte_seconds FROM use "
       "WHERE workspace = ? AND hour >= ? AND hour < ? ORDER BY hour, model, environment, revision, "

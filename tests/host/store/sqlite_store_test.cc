@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "host/store/sqlite_store.h"
 
@@ -109,6 +110,26 @@ TEST_F(SqliteStoreTest, AFullDiskIsAnAnswer) {
   EXPECT_EQ(documents(), std::vector<std::string>{"1"});
   apply({put(kModel, "2")});
   EXPECT_EQ(documents(), std::vector<std::string>{"2"});
+}
+
+TEST_F(SqliteStoreTest, WhatRequestsAskForWaitsForNoWrite) {
+  apply({put(kModel, "1")});
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  auto write = std::async(std::launch::async, [this] {
+    return store_->apply(std::vector{put(kModel, "2")}, {"tester", kNoon}).has_value();
+  });
+  const DeploymentKey model = deployment_key(kModel);
+  EXPECT_TRUE(store_->events(model));
+  EXPECT_TRUE(store_->revisions(model));
+  EXPECT_EQ(store_->audit({}, 10)->size(), 1u);
+  EXPECT_TRUE(store_->use("w", kNoon, kNoon));
+  EXPECT_EQ(write.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  EXPECT_TRUE(write.get());
+  EXPECT_EQ(store_->audit({}, 10)->size(), 2u);
 }
 
 TEST_F(SqliteStoreTest, ARoleThatIsNotKnownGainsNoPower) {
