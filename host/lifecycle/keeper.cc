@@ -183,6 +183,7 @@ void Keeper::on_first_answer(ReplicaSlot& slot, TimePoint when) {
     view.last_cold_start = std::make_unique<ColdStart>(std::move(cold));
   });
   refresh(*k);
+  if (lacks(*k)) consider(slot.deployment());  // what was put off after a failure is not any more
 }
 
 void Keeper::on_gone(const std::shared_ptr<ReplicaSlot>& slot, const workers::Gone& gone) {

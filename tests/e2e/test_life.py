@@ -385,9 +385,14 @@ def test_the_host_reads_its_file_again(host):
 def test_workers_that_are_killed(api):
     api.put("m", "1", scale={"minReplicas": 2, "maxReplicas": 2})
     with clients(api.served, "m", "1") as loop:
+        killed = set()
         for _ in range(6):
-            pids = wait_for(
-                lambda: len(p := api.served.status("m")["pids"]) == 2 and p, 20, "two replicas"
-            )
-            os.kill(pids[0], signal.SIGKILL)
+
+            def two():
+                pids = api.served.status("m")["pids"]
+                return pids if len(pids) == 2 and not killed & set(pids) else None
+
+            pid = wait_for(two, 20, "two replicas")[0]
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
             loop.more()

@@ -40,6 +40,18 @@ TEST(Failure, AnotherReadyReplicaTakesItAtOnce) {
   EXPECT_EQ(client->wait().body, "m:mine");
 }
 
+TEST(Failure, AReplicaThatIsStillMissingComesAlthoughAnotherAnswersFirst) {
+  House house;
+  house.apply({House::wanted("m", {.min_replicas = 2, .max_replicas = 2})});
+  EXPECT_TRUE(eventually([&] { return house.status("m").replicas_ready == 2; }));
+  house.launcher.running("m")[0]->die();
+  EXPECT_TRUE(eventually([&] { return house.status("m").crashes_in_a_row == 1; }));
+  EXPECT_EQ(house.send("m")->wait().status, 200U);  // forgives the failure, and its back-off
+  house.settle();
+  house.clock.advance(milliseconds(100));
+  EXPECT_TRUE(eventually([&] { return house.status("m").replicas_ready == 2; }));
+}
+
 TEST(Failure, ARequestThatWasInTwoDyingReplicasIsNotTriedAgain) {
   House house;
   house.launcher.behave("m", {.dies = true});
