@@ -270,10 +270,11 @@ void events(Api& api, Call& call) {
 }
 
 void logs(Api& api, Call& call) {
+  constexpr std::int64_t kLines = 100, kMostLines = 1'000;
   const ResourceKey key = key_of<Kind::kDeployment>(call);
   if (!present(api, call, key)) return;
   const auto most = static_cast<std::size_t>(
-      std::clamp<std::int64_t>(call.integer("tail", kPage), 0, kLargestPage));
+      std::clamp<std::int64_t>(call.integer("tail", kLines), 0, kMostLines));
   LogBook& book = api.parts().logs;
   if (call.flag("follow") && call.request().method != "HEAD") {
     return book.follow(deployment_key(key), most, call.reply());
