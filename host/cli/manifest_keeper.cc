@@ -300,9 +300,10 @@ std::string ManifestKeeper::problem_of(std::string_view managed_by) const {
   if (problems_.empty() || path.empty()) return "";
   const auto known = problems_.find(path);
   if (known == problems_.end()) return "";
-  const std::string& all = known->second;
-  const auto more = std::ranges::count(all, '\n');
-  return all.substr(0, all.find('\n')) + (more ? fmt::format(" (and {} more)", more) : "");
+  // Where, not what: a file may hold secrets, and the resources of other workspaces.
+  const std::string_view line = std::string_view(known->second).substr(0, known->second.find('\n'));
+  const auto place = line.starts_with(path) ? line.substr(0, line.find(": ")) : path;
+  return fmt::format("{}: it is not in force as it is now; the host's log says why", place);
 }
 
 }  // namespace tenon::cli

@@ -42,7 +42,7 @@ class ManifestKeeper {
              ManifestSource::Files stamps);
   void stop();  // [loop]
 
-  // Why a file is not in force as it is, the first line of it; "" when it is, or is none. [any]
+  // Where a file is wrong, so that it is not in force as it is; "" when it is, or is none. [any]
   std::string problem_of(std::string_view managed_by) const;
   void note(const std::string& path, std::string problem);  // "": there is none [any]
 
