@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <cmath>
-#include <limits>
-#include <tuple>
 
+#include "host/cli/get.h"
 #include "host/cli/host_client.h"
+#include "host/cli/listing.h"
 #include "host/cli/model_name.h"
 #include "host/cli/output.h"
 #include "host/cli/prometheus.h"
@@ -21,86 +21,30 @@ namespace json = boost::json;
 
 constexpr std::string_view kVerb = "metrics";
 
-// What the samples of one deployment add up to.
-struct Sums {
-  double requests = 0, failed = 0, input = 0, output = 0, ready = 0, starting = 0, queued = 0,
-         memory = 0, failures = 0;
-  Buckets durations;
-  std::map<std::string, double, std::less<>> cold_counts, cold_seconds;  // by stage
-};
-
-void add(Sums& sums, const Sample& sample) {
-  const std::string_view name = sample.name;
-  const double value = sample.value;
-  if (name == "tenon_requests_total") {
-    sums.requests += value;
-    if (sample.label("status").starts_with('5')) sums.failed += value;
-  } else if (name == "tenon_request_duration_seconds_bucket") {
-    const std::string bound(sample.label("le"));
-    sums.durations[bound == "+Inf" ? std::numeric_limits<double>::infinity()
-                                   : std::strtod(bound.c_str(), nullptr)] += value;
-  } else if (name == "tenon_cold_start_seconds_count") {
-    sums.cold_counts[std::string(sample.label("stage"))] += value;
-  } else if (name == "tenon_cold_start_seconds_sum") {
-    sums.cold_seconds[std::string(sample.label("stage"))] += value;
-  } else if (name == "tenon_tokens_total") {
-    (sample.label("direction") == "input" ? sums.input : sums.output) += value;
-  } else if (name == "tenon_replicas") {
-    (sample.label("state") == "ready" ? sums.ready : sums.starting) += value;
-  } else if (name == "tenon_queue_depth") {
-    sums.queued += value;
-  } else if (name == "tenon_worker_memory_bytes") {
-    sums.memory += value;
-  } else if (name == "tenon_replica_failures_total") {
-    sums.failures += value;
-  }
+std::string text_of(const json::value& value) {
+  if (value.is_string()) return terminal_text(value.get_string());
+  return value.is_number() ? fmt::format("{}", value.to_number<double>()) : "?";
 }
 
-std::int64_t whole(double value) {
-  return std::llround(value);
-}
-
-double milliseconds_of(double seconds) {
-  return std::round(seconds * 1e6) / 1e3;
-}
-
-json::object told(const Sums& sums) {
-  double cold_starts = 0, cold_seconds = 0;
-  for (const auto& [stage, count] : sums.cold_counts) cold_starts = std::max(cold_starts, count);
-  for (const auto& [stage, seconds] : sums.cold_seconds) cold_seconds += seconds;
-  const auto time = [](bool known, double seconds) {
-    return known ? json::value(milliseconds_of(seconds)) : json::value(nullptr);
-  };
-  return {{"requests", whole(sums.requests)},
-          {"failed", whole(sums.failed)},
-          {"p50Ms", time(!sums.durations.empty(), quantile(sums.durations, 0.5))},
-          {"p99Ms", time(!sums.durations.empty(), quantile(sums.durations, 0.99))},
-          {"replicas", {{"ready", whole(sums.ready)}, {"starting", whole(sums.starting)}}},
-          {"queued", whole(sums.queued)},
-          {"memoryBytes", whole(sums.memory)},
-          {"coldStarts", whole(cold_starts)},
-          {"coldStartMs", time(cold_starts > 0, cold_seconds / std::max(cold_starts, 1.0))},
-          {"replicaFailures", whole(sums.failures)},
-          {"inputTokens", whole(sums.input)},
-          {"outputTokens", whole(sums.output)}};
-}
-
-std::string cell(const json::value& item, std::string_view pointer) {
-  const json::value* found = json_at(item, pointer);
-  if (!found || found->is_null()) return "-";
-  if (found->is_string()) return terminal_text(found->get_string());
-  return fmt::format("{}", found->to_number<double>());
-}
-
-std::vector<std::string> row(const json::value& item) {
-  std::vector<std::string> out;
-  for (const std::string_view pointer :
-       {"/workspace", "/model", "/environment", "/requests", "/failed", "/p50Ms", "/p99Ms",
-        "/replicas/ready", "/queued", "/coldStarts", "/coldStartMs", "/inputTokens",
-        "/outputTokens"}) {
-    out.push_back(cell(item, pointer));
-  }
-  return out;
+const Listing& listing() {
+  static const Listing kMetrics{"metrics",
+                                {},
+                                Kind::kDeployment,
+                                "/v0/metrics",
+                                false,
+                                {{"MODEL", "/model", text_of},
+                                 {"ENVIRONMENT", "/environment", text_of},
+                                 {"REQUESTS", "/requests", text_of},
+                                 {"FAILED", "/failed", text_of},
+                                 {"P50 MS", "/p50Ms", text_of},
+                                 {"P99 MS", "/p99Ms", text_of},
+                                 {"REPLICAS", "/replicas/ready", text_of},
+                                 {"QUEUED", "/queued", text_of},
+                                 {"COLD STARTS", "/coldStarts", text_of},
+                                 {"COLD MS", "/coldStartMs", text_of},
+                                 {"INPUT", "/inputTokens", text_of},
+                                 {"OUTPUT", "/outputTokens", text_of}}};
+  return kMetrics;
 }
 
 // The lines about one deployment, as they are.
@@ -122,33 +66,6 @@ std::string lines_about(std::string_view text, const ModelName& name) {
 
 }  // namespace
 
-json::array deployments_in(std::string_view prometheus, std::string_view workspace,
-                           std::string_view model, std::string_view environment) {
-  std::map<std::tuple<std::string, std::string, std::string>, Sums> all;
-  for (const Sample& sample : read_samples(prometheus)) {
-    const std::string_view of = sample.label("model");
-    const auto is = [](std::string_view wanted, std::string_view found) {
-      return wanted.empty() || wanted == found;
-    };
-    if (of.empty() || !is(model, of) || !is(workspace, sample.label("workspace")) ||
-        !is(environment, sample.label("environment"))) {
-      continue;
-    }
-    add(all[{std::string(sample.label("workspace")), std::string(of),
-             std::string(sample.label("environment"))}],
-        sample);
-  }
-  json::array out;
-  for (const auto& [key, sums] : all) {
-    json::object item{{"workspace", std::get<0>(key)},
-                      {"model", std::get<1>(key)},
-                      {"environment", std::get<2>(key)}};
-    for (auto& [name, value] : told(sums)) item.emplace(name, value);
-    out.push_back(std::move(item));
-  }
-  return out;
-}
-
 int metrics(const Arguments& words, Streams streams) {
   options_description options;
   add_host_options(options);
@@ -166,23 +83,28 @@ int metrics(const Arguments& words, Streams streams) {
   const auto name = model_name(*given);
   if (!name) return bad_usage(kVerb, name.error().message, streams);
   const HostClient host(*given);
-  const auto reply = host.send("GET", "/metrics");
-  if (!reply) return tell_error(kVerb, reply.error(), streams);
-  if (exit_status(reply->status) != kOk) return tell_refusal(kVerb, *reply, streams);
   if (form == "prometheus") {
+    const auto reply = host.send("GET", "/metrics");
+    if (!reply) return tell_error(kVerb, reply.error(), streams);
+    if (exit_status(reply->status) != kOk) return tell_refusal(kVerb, *reply, streams);
     streams.out << lines_about(reply->body, *name);
     return kOk;
   }
-  const json::array items =
-      deployments_in(reply->body, host.workspace(), name->model, name->environment);
+  auto fetched = fetch_list(host, listing(), "", name->environment);
+  if (!fetched) return tell_error(kVerb, fetched.error(), streams);
+  if (fetched->refused) return tell_refusal(kVerb, *fetched->refused, streams);
+  json::array items;
+  for (json::value& item : fetched->items) {
+    const json::value* model = json_at(item, "/model");
+    if (name->model.empty() || (model && *model == json::value(name->model)))
+      items.push_back(std::move(item));
+  }
   if (form == "json") {
-    streams.out << pretty_json(json::object{{"items", items}});
+    streams.out << pretty_json(json::object{{"items", std::move(items)}});
     return kOk;
   }
-  std::vector<std::vector<std::string>> rows = {{"WORKSPACE", "MODEL", "ENVIRONMENT", "REQUESTS",
-                                                 "FAILED", "P50 MS", "P99 MS", "REPLICAS", "QUEUED",
-                                                 "COLD STARTS", "COLD MS", "INPUT", "OUTPUT"}};
-  for (const json::value& item : items) rows.push_back(row(item));
+  std::vector<std::vector<std::string>> rows = {heads(listing())};
+  for (const json::value& item : items) rows.push_back(row(listing(), item));
   print_table(streams.out, rows);
   return kOk;
 }

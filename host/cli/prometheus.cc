@@ -1,7 +1,6 @@
 #include "host/cli/prometheus.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <optional>
 
@@ -67,21 +66,6 @@ std::vector<Sample> read_samples(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return out;
-}
-
-double quantile(const Buckets& buckets, double share) {
-  if (buckets.empty()) return 0;
-  const double wanted = share * buckets.rbegin()->second;
-  double low = 0, below = 0;
-  for (const auto& [bound, count] : buckets) {
-    if (count >= wanted && count > below) {
-      if (!std::isfinite(bound)) return low;
-      return low + (bound - low) * (wanted - below) / (count - below);
-    }
-    low = bound;
-    below = count;
-  }
-  return low;
 }
 
 }  // namespace tenon::cli

@@ -19,10 +19,4 @@ struct Sample {
 // What is no sample is skipped.
 std::vector<Sample> read_samples(std::string_view text);
 
-// Counts of what took at most so long (seconds), cumulative, in order; the last bound is infinite.
-using Buckets = std::map<double, double>;
-
-// The time that this share took at most, as far as the buckets tell; nothing is 0.
-double quantile(const Buckets&, double share);
-
 }  // namespace tenon::cli

@@ -217,7 +217,7 @@ Result<void> ServedHost::start() {
       control::Api::Parts{loops_, *catalog_, *store_, deployments_, [this] { return known(); },
                           machine_, config_.host.workspace, keys_, access_, usage_, events_, *logs_,
                           [this](std::string_view manager) { return keeper_.problem_of(manager); },
-                          deployments_.ledger(), boost::asio::ip::host_name()});
+                          deployments_.ledger(), boost::asio::ip::host_name(), metrics_});
   news_ = std::make_unique<News>([this](auto what) { control_.run(std::move(what)); },
                                  [this](const DeploymentKey& key) {
                                    if (!stopping_) api_->watches().on_status(key);

@@ -15,6 +15,7 @@
 #include "host/lifecycle/dispatcher.h"
 #include "host/lifecycle/ledger.h"
 #include "host/plugins/manifest.h"
+#include "host/telemetry/metrics.h"
 
 namespace tenon::control {
 
@@ -47,6 +48,7 @@ class Api {
     std::function<std::string(std::string_view managed_by)> problem_of;
     const lifecycle::Ledger& ledger;
     std::string node;  // this machine's name
+    telemetry::Metrics& metrics;
   };
   explicit Api(Parts);
 

@@ -13,6 +13,7 @@
 #include "host/control/event_books.h"
 #include "host/control/keys_routes.h"
 #include "host/control/machine_routes.h"
+#include "host/control/metrics_routes.h"
 #include "host/control/openapi.h"
 #include "host/control/page.h"
 #include "host/control/resource_json.h"
@@ -550,6 +551,7 @@ std::vector<Route> make_routes() {
                  200,
                  plugin_list});
   add_key_routes(out);
+  add_metrics_routes(out);
   add_usage_routes(out);
   add_machine_routes(out);
   out.push_back({"GET",

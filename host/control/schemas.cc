@@ -265,6 +265,27 @@ constexpr std::string_view kParts = R"json({
       "total": {"$ref": "#/components/schemas/Use"}
     }
   },
+  "Metrics": {
+    "type": "object",
+    "properties": {
+      "model": {"type": "string"}, "environment": {"type": "string"},
+      "requests": {"type": "integer"},
+      "failed": {"type": "integer", "description": "answered with a 5xx"},
+      "cancelled": {"type": "integer", "description": "their clients went away"},
+      "retried": {"type": "integer", "description": "another replica took them over"},
+      "p50Ms": {"type": ["number", "null"]}, "p99Ms": {"type": ["number", "null"]},
+      "replicas": {
+        "type": "object",
+        "properties": {"ready": {"type": "integer"}, "starting": {"type": "integer"}}
+      },
+      "queued": {"type": "integer"},
+      "memoryBytes": {"type": "integer", "description": "private to its replicas"},
+      "coldStarts": {"type": "integer"},
+      "coldStartMs": {"type": ["number", "null"], "description": "in the mean"},
+      "replicaFailures": {"type": "integer"},
+      "inputTokens": {"type": "integer"}, "outputTokens": {"type": "integer"}
+    }
+  },
   "Node": {
     "type": "object",
     "properties": {
@@ -368,7 +389,7 @@ json::object schemas() {
     out[kind + "List"] = list_of(reference(kind));
   }
   out["LogList"] = list_of(reference("LogLine"));
-  for (const std::string_view name : {"Event", "Key", "Node", "Device", "Lease"}) {
+  for (const std::string_view name : {"Event", "Key", "Metrics", "Node", "Device", "Lease"}) {
     out[std::string(name) + "List"] = list_of(reference(name));
   }
   for (const std::string_view name : {"Revision", "Plugin", "Audit"}) {

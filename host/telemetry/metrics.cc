@@ -38,6 +38,20 @@ struct Distribution {
     for (std::uint64_t n : buckets) sum += n;
     return sum;
   }
+
+  // The time that this share took at most, evenly spread within a bucket.
+  std::optional<double> quantile(double share) const {
+    const std::uint64_t all = count();
+    if (all == 0) return std::nullopt;
+    double wanted = share * static_cast<double>(all), low = 0;
+    for (std::size_t i = 0; i < kBounds.size(); ++i) {
+      const auto here = static_cast<double>(buckets[i]);
+      if (here > 0 && here >= wanted) return low + (kBounds[i] - low) * wanted / here;
+      wanted -= here;
+      low = kBounds[i];
+    }
+    return low;
+  }
 };
 
 // Which shard this thread counts into. Threads are few and long-lived (event loops), so each has a
@@ -154,6 +168,40 @@ DeploymentMetrics::Snapshot DeploymentMetrics::snapshot() const {
   return out;
 }
 
+DeploymentMetrics::Totals DeploymentMetrics::totals() const {
+  const auto count = [](const Count& value) { return value.load(std::memory_order_relaxed); };
+  const auto level = [&](const Count& value) {
+    const std::uint64_t n = count(value);
+    return n == kUnset ? 0 : n;
+  };
+  const Snapshot seen = snapshot();
+  Totals out;
+  out.cancelled = count(cancelled_);
+  out.retried = count(retried_);
+  out.input_tokens = count(input_tokens_);
+  out.output_tokens = count(output_tokens_);
+  out.queued = level(queued_);
+  out.ready = level(ready_);
+  out.starting = level(starting_);
+  out.memory_bytes = level(memory_);
+  out.replica_failures = count(crashes_);
+  out.p50_seconds = seen.durations.quantile(0.5);
+  out.p99_seconds = seen.durations.quantile(0.99);
+  for (const auto& [status, n] : seen.statuses) {
+    out.requests += n;
+    if (status >= 500) out.failed += n;
+  }
+  double nanoseconds = 0;
+  for (const Distribution& stage : seen.stages) {
+    out.cold_starts = std::max(out.cold_starts, stage.count());
+    nanoseconds += static_cast<double>(stage.nanoseconds);
+  }
+  if (out.cold_starts > 0) {
+    out.cold_start_seconds = nanoseconds / 1e9 / static_cast<double>(out.cold_starts);
+  }
+  return out;
+}
+
 namespace {
 
 // Exposition text, one family after the other, without a tree of all series in memory: with a
@@ -224,6 +272,13 @@ std::shared_ptr<DeploymentMetrics> Metrics::of(const DeploymentKey& key) {
 void Metrics::forget(const DeploymentKey& key) {
   const std::lock_guard lock(mutex_);
   deployments_.erase(key);
+}
+
+void Metrics::each_after(const DeploymentKey& key, const Visit& visit) {
+  const std::lock_guard lock(mutex_);
+  for (auto at = deployments_.upper_bound(key); at != deployments_.end(); ++at) {
+    if (!visit(at->first, *at->second)) return;
+  }
 }
 
 std::atomic<std::uint64_t>& Metrics::counter(const std::string& name, const std::string& help) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,17 @@ class DeploymentMetrics {
   }
   void worker_memory(std::uint64_t bytes) { set(memory_, bytes); }
 
+  // What its series add up to, for people.
+  struct Totals {
+    std::uint64_t requests = 0, failed = 0;  // failed: answered with a 5xx
+    std::uint64_t cancelled = 0, retried = 0, input_tokens = 0, output_tokens = 0;
+    std::uint64_t queued = 0, ready = 0, starting = 0, memory_bytes = 0;
+    std::uint64_t cold_starts = 0, replica_failures = 0;
+    // As far as the histograms' buckets tell; nothing before the first.
+    std::optional<double> p50_seconds, p99_seconds, cold_start_seconds;  // the last is a mean
+  };
+  Totals totals() const;
+
  private:
   friend class Metrics;
   struct Shard;
@@ -85,6 +97,10 @@ class Metrics {
   std::shared_ptr<DeploymentMetrics> of(const DeploymentKey&);
   // The deployment is gone: its series too.
   void forget(const DeploymentKey&);
+
+  // The deployments after this key, in their order, until `visit` says false; a lock is held.
+  using Visit = std::function<bool(const DeploymentKey&, const DeploymentMetrics&)>;
+  void each_after(const DeploymentKey&, const Visit&);
 
   // A value of the whole host, such as "tenon_connections"; the reference lives as long as this.
   std::atomic<std::uint64_t>& counter(const std::string& name, const std::string& help);

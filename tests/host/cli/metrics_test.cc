@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
-#include <limits>
 
 #include "host/cli/logs.h"
 #include "host/cli/metrics_command.h"
@@ -16,21 +15,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr double kInfinite = std::numeric_limits<double>::infinity();
-
 constexpr std::string_view kText = R"(# HELP tenon_requests_total Requests
 tenon_requests_total{workspace="default",model="a",environment="production",status="200"} 8
-tenon_requests_total{workspace="default",model="a",environment="production",status="503"} 2
 tenon_requests_total{workspace="team",model="b",environment="staging",status="200"} 1
-tenon_request_duration_seconds_bucket{workspace="default",model="a",environment="production",le="0.01"} 5
-tenon_request_duration_seconds_bucket{workspace="default",model="a",environment="production",le="0.1"} 10
-tenon_request_duration_seconds_bucket{workspace="default",model="a",environment="production",le="+Inf"} 10
-tenon_cold_start_seconds_count{workspace="default",model="a",environment="production",stage="fork"} 2
-tenon_cold_start_seconds_sum{workspace="default",model="a",environment="production",stage="fork"} 0.02
-tenon_cold_start_seconds_count{workspace="default",model="a",environment="production",stage="map"} 2
-tenon_cold_start_seconds_sum{workspace="default",model="a",environment="production",stage="map"} 0.04
-tenon_replicas{workspace="default",model="a",environment="production",state="ready"} 3
-tenon_tokens_total{workspace="default",model="a",environment="production",direction="input"} 7
 tenon_connections 4
 )";
 
@@ -44,43 +31,27 @@ TEST(Prometheus, LinesAreReadWithTheirLabels) {
   EXPECT_EQ(samples[1].label("z"), "");
 }
 
-TEST(Prometheus, QuantilesLieWithinTheirBuckets) {
-  const Buckets buckets = {{1, 5}, {2, 10}, {kInfinite, 10}};
-  EXPECT_DOUBLE_EQ(quantile(buckets, 0.5), 1);
-  EXPECT_DOUBLE_EQ(quantile(buckets, 0.25), 0.5);
-  EXPECT_DOUBLE_EQ(quantile(buckets, 0.9), 1.8);
-  EXPECT_DOUBLE_EQ(quantile({{1, 0}, {kInfinite, 3}}, 0.5), 1);
-  EXPECT_DOUBLE_EQ(quantile({}, 0.5), 0);
-}
-
-TEST(Metrics, AddUpByDeployment) {
-  const auto all = deployments_in(kText, "", "", "");
-  ASSERT_EQ(all.size(), 2u);
-  EXPECT_EQ(all[0].at("requests"), 10);
-  EXPECT_EQ(all[0].at("failed"), 2);
-  EXPECT_EQ(all[0].at("p50Ms").as_double(), 10);
-  EXPECT_EQ(all[0].at("p99Ms").as_double(), 98.2);
-  EXPECT_EQ(all[0].at("coldStarts"), 2);
-  EXPECT_EQ(all[0].at("coldStartMs").as_double(), 30);
-  EXPECT_EQ(all[0].at_pointer("/replicas/ready"), 3);
-  EXPECT_TRUE(all[1].at("p50Ms").is_null());
-  EXPECT_EQ(deployments_in(kText, "team", "", "").size(), 1u);
-  EXPECT_EQ(deployments_in(kText, "", "b", "production").size(), 0u);
-}
-
 TEST(Metrics, OfOneAsATableAndAsTheyAre) {
-  Answers host({http_answer(kText), http_answer(kText),
+  const std::string first =
+      R"({"items":[{"model":"a","environment":"staging","requests":3}],"next":"a@staging"})";
+  const std::string second =
+      R"({"items":[{"model":"b","environment":"staging","requests":7,"p50Ms":1.25,)"
+      R"("p99Ms":null,"replicas":{"ready":2,"starting":0}}],"next":null})";
+  Answers host({http_answer(first), http_answer(second), http_answer(kText),
                 http_answer(R"({"error":{"message":"no"}})", "403 No")});
   const Ran table = run(metrics, {"b@staging", "--api", host.url()});
   EXPECT_EQ(table.status, kOk) << table.err;
-  EXPECT_THAT(table.out, HasSubstr("WORKSPACE"));
-  EXPECT_THAT(table.out, HasSubstr("\nteam"));
-  EXPECT_THAT(table.out, Not(HasSubstr("\ndefault")));
+  EXPECT_THAT(table.out, HasSubstr("MODEL"));
+  EXPECT_THAT(table.out, testing::ContainsRegex("\nb +staging +7 +- +1.25 +- +2 "));
+  EXPECT_THAT(table.out, Not(HasSubstr("\na ")));
   const Ran text = run(metrics, {"b", "-o", "prometheus", "--api", host.url()});
   EXPECT_EQ(text.out,
             "tenon_requests_total{workspace=\"team\",model=\"b\",environment=\"staging\","
             "status=\"200\"} 1\n");
   EXPECT_EQ(run(metrics, {"--api", host.url()}).status, kRefused);
+  host.join();
+  EXPECT_THAT(host.requests[1],
+              HasSubstr("GET /v0/metrics?limit=1000&environment=staging&after=a%40staging "));
   EXPECT_EQ(run(metrics, {"-o", "toml"}).status, kBadUsage);
   EXPECT_EQ(run(metrics, {"a@b", "-e", "c"}).status, kBadUsage);
 }

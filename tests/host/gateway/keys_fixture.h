@@ -32,7 +32,7 @@ class ServedKeys : public GatewayTest {
     rest_.emplace(control::Api::Parts{
         loops_, *catalog_, store_, dispatcher_, [] { return std::make_shared<control::Known>(); },
         machine_, "default", *keys_, access_, usage_, events_, *logs_,
-        [](std::string_view) { return std::string(); }, ledger_, "node-1"});
+        [](std::string_view) { return std::string(); }, ledger_, "node-1", metrics_});
     api_ = [this](const control::Request& request, std::shared_ptr<control::Reply> reply) {
       rest_->handle(request, std::move(reply));
     };

@@ -90,6 +90,45 @@ TEST(Metrics, ManyStatusesAreStillAllCounted) {
   EXPECT_THAT(text, HasSubstr(of_a("tenon_requests_total", ",status=\"other\"", "15")));
 }
 
+TEST(Metrics, AddUpForPeople) {
+  Metrics metrics;
+  const auto of = metrics.of({"w", "m", "production"});
+  const auto nothing = of->totals();
+  EXPECT_EQ(nothing.requests, 0u);
+  EXPECT_EQ(nothing.queued, 0u);
+  EXPECT_FALSE(nothing.p50_seconds || nothing.cold_start_seconds);
+  for (int i = 0; i < 98; ++i) of->request(200, 70us);
+  of->request(503, 30ms);
+  of->request(429, 1h);
+  of->cold_start(Stage::kFork, 1ms);
+  of->cold_start(Stage::kMap, 8ms);
+  of->replicas(2, 1);
+  of->tokens(5, 6);
+  const auto totals = of->totals();
+  EXPECT_EQ(totals.requests, 100u);
+  EXPECT_EQ(totals.failed, 1u);
+  EXPECT_EQ(totals.ready + totals.starting, 3u);
+  EXPECT_EQ(totals.input_tokens + totals.output_tokens, 11u);
+  EXPECT_EQ(totals.cold_starts, 1u);
+  EXPECT_DOUBLE_EQ(*totals.cold_start_seconds, 0.009);
+  EXPECT_GT(*totals.p50_seconds, 0);
+  EXPECT_LE(*totals.p50_seconds, 0.0001);
+  EXPECT_GT(*totals.p99_seconds, 0.025);
+  EXPECT_LE(*totals.p99_seconds, 0.05);
+}
+
+TEST(Metrics, ArePassedOverInTheOrderOfTheirKeys) {
+  Metrics metrics;
+  for (const char* name : {"c", "a", "b"}) metrics.of({"w", name, "production"});
+  std::string seen;
+  metrics.each_after({"w", "a", "production"},
+                     [&](const DeploymentKey& key, const DeploymentMetrics&) {
+                       seen += key.model;
+                       return seen.size() < 2;
+                     });
+  EXPECT_EQ(seen, "bc");
+}
+
 TEST(Metrics, ForgottenDeploymentsDisappearWhileTheirHoldersGoOn) {
   Metrics metrics;
   const auto a = metrics.of(kA);
