@@ -3,7 +3,6 @@
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
-#include <limits>
 #include <string>
 #include <string_view>
 
@@ -366,8 +365,9 @@ json::object resource(std::string_view kind) {
 // A resource is sent as its spec alone, with the version that it must have, or as it was read: what
 // is read only is passed over then.
 json::object wished(std::string_view kind) {
-  const json::object version{
-      {"type", "integer"}, {"minimum", 0}, {"maximum", std::numeric_limits<std::int64_t>::max()}};
+  // Far from where readers of JSON, ours included, round what is written as 4040406185318618.0.
+  constexpr std::int64_t kMostVersion = 1'000'000'000'000;
+  const json::object version{{"type", "integer"}, {"minimum", 0}, {"maximum", kMostVersion}};
   const json::object spec = reference(std::string(kind) + "Spec");
   const json::object whole{
       {"type", "object"},
